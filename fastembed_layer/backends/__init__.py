@@ -1,0 +1,1 @@
+"""One module per kind of device; `contract.py` documents the operations."""

@@ -1,0 +1,142 @@
+"""The CPU backend: check, allocate, launch. The loops are in `fastembed_layer.kernels`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
+from fastembed_layer.backends.sorting import sort_keys
+from fastembed_layer.kernels.bags import gather_bags
+from fastembed_layer.kernels.gather import gather_rows
+from fastembed_layer.kernels.group import ID_SHIFT, count_segments, pack_keys
+from fastembed_layer.kernels.random import DISTRIBUTIONS, fill_random_rows
+from fastembed_layer.kernels.rules import RULES
+from fastembed_layer.kernels.threads import run_parallel
+from fastembed_layer.kernels.update import sum_duplicates
+
+if TYPE_CHECKING:
+    from fastembed_layer.row_gradient import RowGradient
+    from fastembed_layer.table import Parameter, Table
+
+Array = np.ndarray[Any, Any]
+
+BYTES_PER_THREAD = 1 << 18  # work below this is done before a second thread has woken up
+
+
+class CpuBackend(Backend):
+    """Numba kernels on the package's own threads."""
+
+    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+        if out is None:
+            out = lend_array((len(ids), table.output_dim), table.dtype)
+        bad = run_parallel(
+            lambda begin, end: gather_rows(table.value, ids, out, begin, end), len(ids), _grain(table.value)
+        )
+        _raise_for_bad_id(bad, ids, table.input_dim)
+        return out
+
+    def gather_bags(self, table: Table, ids: Array, offsets: Array, scales: Array | None) -> Array:
+        out = lend_array((len(offsets) - 1, table.output_dim), table.dtype)
+        rows_per_bag = max(1, len(ids) // max(1, len(out)))
+        bad = run_parallel(
+            lambda begin, end: gather_bags(table.value, ids, offsets, scales, out, begin, end),
+            len(out),
+            max(1, _grain(table.value) // rows_per_bag),
+        )
+        _raise_for_bad_id(bad, ids, table.input_dim)
+        return out
+
+    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+        ids, input_dim = gradient.ids, gradient.shape[0]
+        if max(len(ids), input_dim) >= 1 << ID_SHIFT:
+            raise ValueError(
+                f"A table and a batch on the CPU may have up to {(1 << ID_SHIFT) - 1} rows. "
+                f"Received: input_dim={input_dim} and {len(ids)} ids."
+            )
+        keys = lend_array((len(ids),), np.uint64)
+        bad = run_parallel(lambda begin, end: pack_keys(ids, input_dim, keys, begin, end), len(ids), 1 << 14)
+        _raise_for_bad_id(bad, ids, input_dim)
+        return GroupedGradient(gradient, sort_keys(keys, input_dim))
+
+    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+        keys = self.group_gradient(gradient).keys
+        bounds = np.linspace(0, len(keys), 1 + max(1, len(keys) >> 14)).astype(np.int64)
+        counts = [count_segments(keys, begin, end) for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        places = np.concatenate([[0], np.cumsum(counts)])
+        ids = np.empty(places[-1], np.int64)
+        sums = lend_array((len(ids), gradient.shape[1]), gradient.dtype)
+        scales = _as_dtype(gradient.scales, gradient.dtype)
+
+        def sum_blocks(first: int, last: int) -> None:
+            for block in range(first, last):
+                sum_duplicates(
+                    keys, gradient.values, gradient.sources, scales, ids, sums,
+                    places[block], bounds[block], bounds[block + 1],
+                )  # fmt: skip
+
+        run_parallel(sum_blocks, len(counts), 1)
+        return ids, sums
+
+    def update_rows(
+        self, table: Table, grouped: GroupedGradient, rule: str, slots: Sequence[Array], scalars: Sequence[float]
+    ) -> None:
+        gradient, keys = grouped
+        values, scales = _as_dtype(gradient.values, table.dtype), _as_dtype(gradient.scales, table.dtype)
+        kernel, state, numbers = RULES[rule].update_rows, (table.value, *slots), _as_scalars(scalars, table.dtype)
+        run_parallel(
+            lambda begin, end: kernel(state, keys, values, gradient.sources, scales, numbers, begin, end),
+            len(keys),
+            _grain(table.value),
+        )
+
+    def update_dense(
+        self, parameter: Parameter, gradient: Array, rule: str, slots: Sequence[Array], scalars: Sequence[float]
+    ) -> None:
+        state = tuple(_as_matrix(array) for array in (parameter.value, *slots))
+        matrix = _as_matrix(np.ascontiguousarray(gradient, parameter.dtype))
+        kernel, numbers = RULES[rule].update_dense, _as_scalars(scalars, parameter.dtype)
+        run_parallel(
+            lambda begin, end: kernel(state, matrix, numbers, begin, end), len(matrix), _grain(state[0])
+        )
+
+    def fill_random(
+        self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
+    ) -> None:
+        kind = DISTRIBUTIONS[distribution]
+        run_parallel(
+            lambda begin, end: fill_random_rows(out, np.uint64(seed), kind, *scalars, first_row, begin, end),
+            len(out),
+            _grain(out),
+        )
+
+
+def _grain(matrix: Array) -> int:
+    """Rows that are worth a thread."""
+    return max(1, BYTES_PER_THREAD // max(1, matrix.shape[1] * matrix.itemsize))
+
+
+def _raise_for_bad_id(bad: list[int], ids: Array, input_dim: int) -> None:
+    first = next((position for position in bad if position >= 0), None)
+    if first is not None:
+        raise IdsOutOfRangeError(first, int(ids[first]), input_dim)
+
+
+def _as_dtype(array: Array | None, dtype: np.dtype[Any]) -> Array | None:
+    return None if array is None else array.astype(dtype, copy=False)
+
+
+def _as_scalars(scalars: Sequence[float], dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """Numbers in the table's type: a float64 among float32 would widen the whole kernel."""
+    return tuple(dtype.type(scalar) for scalar in scalars)
+
+
+def _as_matrix(array: Array) -> Array:
+    """View an array of any rank as a matrix, without a copy."""
+    return array.reshape(-1, array.shape[-1] if array.ndim else 1)
+
+
+BACKEND = CpuBackend()

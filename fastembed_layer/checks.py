@@ -1,0 +1,46 @@
+"""Checks of arguments, with Keras's words where Keras has some."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def check_dimension(value: Any, argument: str) -> int:
+    """Return a positive integer, or raise in Keras's words."""
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if is_integer and value > 0:
+        return int(value)
+    raise (ValueError if is_integer else TypeError)(
+        f"`{argument}` must be a positive integer. Received: {argument}={value!r} (of type {type(value).__name__})."
+    )
+
+
+def check_flag(value: Any, argument: str) -> bool:
+    """Return a bool, or raise."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(
+            f"`{argument}` must be a bool. Received: {argument}={value!r} (of type {type(value).__name__})."
+        )
+    return bool(value)
+
+
+def check_choice(value: Any, argument: str, choices: tuple[Any, ...]) -> Any:
+    """Return one of `choices`, or raise."""
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        raise ValueError(f"`{argument}` must be one of {', '.join(map(repr, choices))}. Received: {value!r}.")
+    return value
+
+
+def check_number(value: Any, argument: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return a finite number in ``[low, high]``, or raise."""
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not is_number:
+        raise TypeError(
+            f"`{argument}` must be a number. Received: {argument}={value!r} (of type {type(value).__name__})."
+        )
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ValueError(f"`{argument}` must be a finite number in [{low}, {high}]. Received: {argument}={value!r}.")
+    return float(value)

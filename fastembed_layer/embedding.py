@@ -1,0 +1,318 @@
+"""`Embedding`: positive integers in, dense vectors of fixed size out."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer import constraints, initializers, regularizers
+from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.checks import check_choice, check_dimension, check_flag
+from fastembed_layer.dispatch import backend_of
+from fastembed_layer.ids import normalise_ids
+from fastembed_layer.models.layer import Layer
+from fastembed_layer.models.symbolic import Shape, SymbolicTensor
+from fastembed_layer.named import serialize
+from fastembed_layer.out_of_range import OutOfRangePolicy, Replaced
+from fastembed_layer.placement import allocate_table, check_device, current_device, format_bytes
+from fastembed_layer.ragged import Ragged
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Table
+from fastembed_layer.tape import Cotangents, Pullback, is_recording, record
+
+Array = np.ndarray[Any, Any]
+
+REGULARIZER_SCOPES = ("table", "batch")
+
+
+class Embedding(Layer):
+    """Turns positive integers (ids) into dense vectors of fixed size.
+
+    A training step costs what the touched rows cost: the gradient is a `RowGradient`, and optimizers update the rows
+    of the batch in place.
+
+    Parameters
+    ----------
+    input_dim : int
+        Size of the vocabulary: the largest id plus one.
+    output_dim : int
+        Size of a vector.
+    embeddings_initializer : str, dict, type, Initializer, callable or ndarray
+        First values of the table.
+    embeddings_regularizer : str, dict, type, Regularizer or callable, optional
+        Penalty on the table.
+    activity_regularizer : optional
+        Penalty on the output, divided by the batch size.
+    embeddings_constraint : str, dict, type, Constraint or callable, optional
+        Projection applied after each update: to the touched rows where it is row-local, else to the table.
+    mask_zero : bool
+        Whether id 0 is padding; `input_dim` then counts it.
+    input_length : int, or list of int or None, optional
+        Length of the sequences where it is constant. Needed for ``Flatten`` then ``Dense`` behind this layer.
+    out_of_range : {"raise", "zero", "clip", "wrap"} or int
+        What to do with ids that are not in ``[0, input_dim)``: raise an ``IndexError`` before anything is written,
+        or give zeros that train nothing, the nearest row, the row modulo `input_dim`, or the row of that number.
+    regularizer_scope : {"table", "batch"}
+        Whether `embeddings_regularizer` is a term over the whole table, as in Keras, which makes every step as
+        expensive as the table is large, or over the rows that a lookup touched.
+    device : str, optional
+        Where the table is placed, such as ``"cpu:0"``; by default the current `device` scope.
+    lora_rank : int, optional
+        With a rank the table is frozen and a low-rank addition is trained instead; see `enable_lora`.
+    lora_alpha : float, optional
+        Numerator of the scale of that addition, ``lora_alpha / lora_rank``; by default `lora_rank`.
+    **keywords
+        ``name``, ``dtype``, ``trainable``, ``weights``, ``input_shape`` and the others of `Layer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or value.
+
+    See Also
+    --------
+    EmbeddingBag : sums or averages the vectors of each bag of ids.
+
+    Notes
+    -----
+    Arguments and results are those of ``tf.keras.layers.Embedding``. Ids are taken at their full width and are never
+    cast to int32 as there; float ids are accepted only where they are exact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastembed_layer import Embedding, Sequential
+    >>> model = Sequential()
+    >>> model.add(Embedding(1000, 64, input_length=10))
+    >>> input_array = np.random.randint(1000, size=(32, 10))
+    >>> model.compile('rmsprop', 'mse')
+    >>> output_array = model.predict(input_array, verbose=0)
+    >>> output_array.shape
+    (32, 10, 64)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        input_length: Any = None,
+        *,
+        out_of_range: str | int = "raise",
+        regularizer_scope: str = "table",
+        device: str | None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        **keywords: Any,
+    ):
+        self.input_dim = check_dimension(input_dim, "input_dim")
+        self.output_dim = check_dimension(output_dim, "output_dim")
+        self.input_length = _checked_input_length(input_length)
+        if self.input_length is not None and "input_shape" not in keywords:
+            keywords["input_shape"] = self.input_length
+        super().__init__(activity_regularizer=activity_regularizer, **keywords)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = check_flag(mask_zero, "mask_zero")
+        self.supports_masking = self.mask_zero
+        self.regularizer_scope = check_choice(regularizer_scope, "regularizer_scope", REGULARIZER_SCOPES)
+        self.placement = current_device() if device is None else check_device(device)
+        self._out_of_range = OutOfRangePolicy(out_of_range, self.input_dim)
+        self._table: Table | None = None
+
+    @property
+    def embeddings(self) -> Table:
+        """The table; asking for it builds the layer."""
+        self.ensure_built(None)
+        assert self._table is not None
+        return self._table
+
+    @property
+    def out_of_range(self) -> str | int:
+        """What happens to ids that are not rows."""
+        return self._out_of_range.policy
+
+    @property
+    def out_of_range_count(self) -> int:
+        """How many ids a policy other than ``"raise"`` has hidden so far."""
+        return self._out_of_range.count
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the ids that the layer was built for, the batch size first."""
+        if self._built_shape is not None:
+            return self._built_shape
+        return self.batch_input_shape or (None, None)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the table; `input_shape` plays no part in it.
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for it; the message holds the estimate.
+        """
+        if self._table is not None:
+            return
+        value = allocate_table((self.input_dim, self.output_dim), self.variable_dtype, self.name)
+        self.embeddings_initializer.fill(value)
+        self._table = Table(value, "embeddings")
+        self._table.constraint = self.embeddings_constraint
+        self.built = True
+
+    def set_weights(self, weights: Any) -> None:
+        """Overwrite the table, building the layer first where need be; `weights` may be the bare array."""
+        self.build()
+        super().set_weights([weights] if isinstance(weights, np.ndarray) and weights.ndim == 2 else weights)
+
+    def prepare(self, inputs: Any) -> Any:
+        """Turn the caller's ids into integers of a type that the kernels take."""
+        return normalise_ids(inputs, self.name)
+
+    def shape_of(self, arrays: Any) -> Any:
+        """Return the shape to build for."""
+        return arrays.shape if isinstance(arrays, Ragged) else super().shape_of(arrays)
+
+    def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback | None]:
+        """Look rows up; the pullback's gradient is a `RowGradient`."""
+        if isinstance(inputs, Ragged):
+            values, pullback = self.forward(inputs.values)
+            return Ragged(values, inputs.offsets), pullback
+        rows, ids = self._look_up(inputs.reshape(-1), inputs.shape)
+        if is_recording() and self.regularizer_scope == "batch":
+            self._penalise_rows(ids.ids)
+        output = rows.reshape(*inputs.shape, self.output_dim).astype(self.compute_dtype, copy=False)
+        return output, lambda d_rows: self._pull_back(ids, d_rows)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return ``inputs != 0`` with `mask_zero`, else None; an incoming mask is ignored."""
+        if not self.mask_zero or isinstance(inputs, Ragged):
+            return None
+        return np.not_equal(inputs, 0)
+
+    def output_is_masked(self, input_is_masked: bool) -> bool:
+        """Tell whether the output carries a mask."""
+        return self.mask_zero
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Return ``input_shape + (output_dim,)``, with open lengths filled in from `input_length`.
+
+        Raises
+        ------
+        ValueError
+            If `input_length` and `input_shape` contradict each other.
+        """
+        shape = tuple(input_shape)
+        if self.input_length is None:
+            return (*shape, self.output_dim)
+        lengths = shape[1:]
+        agree = len(lengths) == len(self.input_length) and all(
+            have is None or want is None or have == want
+            for have, want in zip(lengths, self.input_length, strict=True)
+        )
+        if not agree:
+            shown = self.input_length[0] if len(self.input_length) == 1 else self.input_length
+            raise ValueError(f'"input_length" is {shown}, but received input has shape {shape}')
+        filled = (want if have is None else have for have, want in zip(lengths, self.input_length, strict=True))
+        return (shape[0], *filled, self.output_dim)
+
+    def check_symbolic(self, tensors: list[SymbolicTensor]) -> None:
+        """Refuse any place but the first."""
+        for tensor in tensors:
+            if not tensor.is_input:
+                refuse_later_place(self.name)
+
+    def weight_penalties(self) -> list[Array]:
+        """Return the table's penalty when its scope is the table; recorded, its gradient is dense."""
+        regularizer = self.embeddings_regularizer
+        if regularizer is None or self.regularizer_scope != "table" or self._table is None:
+            return []
+        table = self._table
+        value = np.array(regularizer(table.value), table.dtype)
+        if is_recording():
+            self._warn_of_dense_gradient(table)
+            record([], value, lambda scale: Cotangents([], [(table, regularizer.gradient(table.value) * scale)]))
+        return [value]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal, untrained layer."""
+        config = super().get_config() | {
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": serialize(self.embeddings_initializer),
+            "embeddings_regularizer": serialize(self.embeddings_regularizer),
+            "activity_regularizer": serialize(self.activity_regularizer),
+            "embeddings_constraint": serialize(self.embeddings_constraint),
+            "mask_zero": self.mask_zero,
+            "input_length": _shown_length(self.input_length),
+        }
+        own = {"out_of_range": (self.out_of_range, "raise"), "regularizer_scope": (self.regularizer_scope, "table")}
+        return config | {key: value for key, (value, default) in own.items() if value != default}
+
+    def _look_up(self, ids: Array, shape: tuple[int, ...]) -> tuple[Array, Replaced]:
+        backend = backend_of(self.embeddings)
+        try:
+            return backend.gather_rows(self.embeddings, ids), Replaced(ids, None)
+        except IdsOutOfRangeError:
+            replaced = self._out_of_range.handle(ids, shape, self.name)
+        rows = backend.gather_rows(self.embeddings, replaced.ids)
+        if replaced.zeroed is not None:
+            rows[replaced.zeroed] = 0
+        return rows, replaced
+
+    def _pull_back(self, looked_up: Replaced, d_rows: Array) -> Cotangents:
+        ids, zeroed = looked_up
+        values = np.ascontiguousarray(d_rows.reshape(-1, self.output_dim))
+        if zeroed is not None:
+            ids, values = ids[~zeroed], values[~zeroed]
+        gradient = RowGradient(ids, values, (self.input_dim, self.output_dim))
+        return Cotangents([None], [(self.embeddings, gradient)])
+
+    def _penalise_rows(self, ids: Array) -> None:
+        regularizer = self.embeddings_regularizer
+        if regularizer is None:
+            return
+        table, touched = self.embeddings, np.unique(ids)
+        rows = backend_of(table).gather_rows(table, touched)
+
+        def pull_back(scale: Array) -> Cotangents:
+            values = regularizer.gradient(rows) * scale
+            return Cotangents([], [(table, RowGradient(touched, values, (self.input_dim, self.output_dim)))])
+
+        self.add_penalty([], np.array(regularizer(rows), table.dtype), pull_back)
+
+    def _warn_of_dense_gradient(self, table: Table) -> None:
+        if not getattr(self, "_warned_of_dense_gradient", False):
+            self._warned_of_dense_gradient = True
+            warnings.warn(
+                f"`embeddings_regularizer` of the layer {self.name!r} is a term over the whole table, so every "
+                f"training step reads and writes {format_bytes(3 * table.nbytes)} or more. Pass "
+                "regularizer_scope='batch' to apply it to the rows of each batch only.",
+                stacklevel=4,
+            )
+
+
+def refuse_later_place(name: str) -> None:
+    """Raise the error of an embedding layer that is not the first layer."""
+    raise ValueError(
+        f"The layer {name!r} can only be used as the first layer in a model: its input is integer ids, "
+        "and the output of another layer is not."
+    )
+
+
+def _checked_input_length(value: Any) -> Shape | None:
+    if value is None:
+        return None
+    lengths = tuple(value) if isinstance(value, list | tuple) else (value,)
+    return tuple(None if length is None else check_dimension(length, "input_length") for length in lengths)
+
+
+def _shown_length(lengths: Shape | None) -> Any:
+    return lengths[0] if lengths is not None and len(lengths) == 1 else lengths

@@ -1,0 +1,1 @@
+"""The loops over rows. Start with README.md in this folder."""

@@ -1,0 +1,170 @@
+"""The threads that kernels run on: a pool of Python threads, each working on its own range without the GIL.
+
+Why not numba's ``prange``: its workqueue layer ends the process when two Python threads call it at once, and GNU
+OpenMP ends a forked child once the parent has run a parallel region. This pool can do neither; a launch costs some
+10 microseconds more, which `grain` weighs against the work.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+class _Pool:
+    """The state of this process: how many threads are wanted, and the executor once it has been needed."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wanted: int | None = None
+        self.executor: ThreadPoolExecutor | None = None
+
+    def forget_threads(self) -> None:
+        """Start afresh in a forked child: the parent's threads do not exist there, and its lock may be held."""
+        self.lock = threading.Lock()
+        self.executor = None
+
+
+_pool = _Pool()
+_inside = threading.local()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.forget_threads)
+
+
+def set_threads(count: int | None) -> int:
+    """Set how many threads the CPU kernels use in this process.
+
+    Results have the same bits for any number of threads.
+
+    Parameters
+    ----------
+    count : int or None
+        The number of threads, the caller's included; None goes back to the default: the smallest of the processors
+        this process may run on, its cgroup's quota, ``OMP_NUM_THREADS`` and ``NUMBA_NUM_THREADS``.
+
+    Returns
+    -------
+    previous : int
+        The number that was in force.
+
+    Raises
+    ------
+    TypeError
+        If `count` is not an integer.
+    ValueError
+        If `count` is not positive.
+
+    Examples
+    --------
+    >>> previous = set_threads(1)
+    >>> set_threads(previous)
+    1
+    """
+    if count is not None and (isinstance(count, bool) or not hasattr(count, "__index__")):
+        raise TypeError(f"`count` must be a positive integer or None. Received: {count!r}.")
+    if count is not None and count < 1:
+        raise ValueError(f"`count` must be a positive integer or None. Received: {count!r}.")
+    previous = get_threads()
+    with _pool.lock:
+        _pool.wanted = count if count is None else int(count)
+        executor, _pool.executor = _pool.executor, None
+    if executor is not None:
+        executor.shutdown(wait=False)
+    return previous
+
+
+def get_threads() -> int:
+    """Return how many threads the CPU kernels use in this process."""
+    if _pool.wanted is None:
+        _pool.wanted = _default_threads()
+    return _pool.wanted
+
+
+def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> list[Result]:
+    """Call ``task(begin, end)`` on contiguous ranges that cover ``range(size)``; the caller works on the first.
+
+    Parameters
+    ----------
+    task : callable
+        Called with disjoint ranges, at the same time from several threads.
+    size : int
+        Number of items.
+    grain : int
+        The fewest items that are worth a thread.
+
+    Returns
+    -------
+    results : list
+        What the calls returned, in the order of their ranges. When calls raise, the first error is raised after all
+        calls have ended, so that no thread still writes into the caller's arrays.
+    """
+    parts = 1 if getattr(_inside, "a_task", False) else min(get_threads(), size // max(grain, 1))
+    if parts <= 1:
+        return [task(0, size)]
+    bounds = [size * part // parts for part in range(parts + 1)]
+    futures = [_submit(task, begin, end) for begin, end in zip(bounds[1:-1], bounds[2:], strict=True)]
+    try:
+        first = task(bounds[0], bounds[1])
+    finally:
+        for future in futures:
+            future.exception()
+    return [first, *(future.result() for future in futures)]
+
+
+def _submit(task: Callable[[int, int], Result], begin: int, end: int) -> Future[Result]:
+    try:
+        return _running_executor().submit(_run_inside, task, begin, end)
+    except RuntimeError:  # the interpreter is shutting down, or set_threads has just retired this executor
+        future: Future[Result] = Future()
+        future.set_result(task(begin, end))
+        return future
+
+
+def _run_inside(task: Callable[[int, int], Result], begin: int, end: int) -> Result:
+    _inside.a_task = True
+    return task(begin, end)
+
+
+def _running_executor() -> ThreadPoolExecutor:
+    with _pool.lock:
+        if _pool.executor is None:
+            _pool.executor = ThreadPoolExecutor(max(1, get_threads() - 1), thread_name_prefix="fastembed_layer")
+        return _pool.executor
+
+
+def _default_threads() -> int:
+    limits = [_usable_processors(), _cgroup_quota()]
+    limits += [_positive_integer(os.environ.get(name)) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")]
+    return max(1, min(limit for limit in limits if limit is not None))
+
+
+def _usable_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _positive_integer(text: str | None) -> int | None:
+    """Read the first number of a variable such as ``OMP_NUM_THREADS=4,2``; None for anything else."""
+    first = (text or "").split(",")[0].strip()
+    return int(first) if first.isdigit() and int(first) > 0 else None
+
+
+def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Processors that the container may use on average, rounded up; None without a quota."""
+    try:
+        if (root / "cpu.max").exists():
+            quota, period = (root / "cpu.max").read_text().split()[:2]
+        else:
+            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text()
+        return math.ceil(int(quota) / int(period)) if int(quota) > 0 else None
+    except (OSError, ValueError):
+        return None

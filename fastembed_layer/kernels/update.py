@@ -1,0 +1,104 @@
+"""`update_rows` and `update_dense`: the loops of a training step around an optimizer's row function.
+
+`update_rows` walks the sorted keys. Each row belongs to the range its first key lies in, so one thread sums all
+gradients of the row, in the order of their positions, and applies the step while the row is in cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.kernels.group import end_segment, first_segment, key_id, key_position
+from fastembed_layer.kernels.jit import inlined, kernel
+from fastembed_layer.kernels.prefetch import prefetch_row
+
+AHEAD = 8  # keys between a prefetch and its use
+
+
+@inlined
+def source_of(sources, position):  # type: ignore[no-untyped-def]
+    """The gradient vector that belongs to a position."""
+    if sources is None:
+        return position
+    return sources[position]
+
+
+@inlined
+def add_scaled(total, vector, scales, position):  # type: ignore[no-untyped-def]
+    """Add one gradient vector, times its scale where there are scales."""
+    if scales is None:
+        for column in range(len(total)):
+            total[column] += vector[column]
+    else:
+        scale = scales[position]
+        for column in range(len(total)):
+            total[column] += scale * vector[column]
+
+
+@inlined
+def prefetch_step(state, keys, values, sources, position):  # type: ignore[no-untyped-def]
+    """Ask for the rows that the key `AHEAD` places further will need."""
+    if position + AHEAD < len(keys):
+        key = keys[position + AHEAD]
+        prefetch_row(values, source_of(sources, key_position(key)))
+        if state is not None and key_id(key) != key_id(keys[position + AHEAD - 1]):
+            for matrix in state:
+                prefetch_row(matrix, key_id(key))
+
+
+@inlined
+def sum_segment(total, state, keys, values, sources, scales, begin, end):  # type: ignore[no-untyped-def]
+    """Sum the gradient vectors of one id in the order of their positions."""
+    total[:] = 0
+    for position in range(begin, end):
+        prefetch_step(state, keys, values, sources, position)
+        place = key_position(keys[position])
+        add_scaled(total, values[source_of(sources, place)], scales, place)
+
+
+@kernel
+def sum_duplicates(
+    keys: Any, values: Any, sources: Any, scales: Any, ids: Any, sums: Any, out: int, begin: int, end: int
+) -> None:
+    """Write id and summed gradient of the segments of one range, the first of them to place `out`."""
+    position = first_segment(keys, begin)
+    while position < end:
+        after = end_segment(keys, position)
+        ids[out] = key_id(keys[position])
+        sum_segment(sums[out], None, keys, values, sources, scales, position, after)
+        out += 1
+        position = after
+
+
+def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
+    """Build the `update_rows` kernel of one optimizer from its row function."""
+
+    @kernel
+    def update_rows(
+        state: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, begin: int, end: int
+    ) -> None:
+        """Sum the gradients of each row of one range and apply the optimizer's step to the row."""
+        total = np.empty(state[0].shape[1], state[0].dtype)
+        position = first_segment(keys, begin)
+        while position < end:
+            after = end_segment(keys, position)
+            sum_segment(total, state, keys, values, sources, scales, position, after)
+            update_row(state, key_id(keys[position]), total, scalars)
+            position = after
+
+    return update_rows
+
+
+def make_update_dense(update_row: Callable[..., None]) -> Callable[..., None]:
+    """Build the `update_dense` kernel of one optimizer from its row function."""
+
+    @kernel
+    def update_dense(state: Any, gradient: Any, scalars: Any, begin: int, end: int) -> None:
+        """Apply the optimizer's step to every row of one range; row r has the gradient ``gradient[r]``."""
+        for row_id in range(begin, end):
+            update_row(state, row_id, gradient[row_id], scalars)
+
+    return update_dense

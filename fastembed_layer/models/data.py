@@ -1,0 +1,118 @@
+"""Batches of training data, from arrays, ragged lists, several inputs or an iterable of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastembed_layer.ragged import Ragged
+
+Array = np.ndarray[Any, Any]
+
+
+class Batch(NamedTuple):
+    """Inputs, targets and sample weights of one step; the last two may be None."""
+
+    inputs: Any
+    targets: Any = None
+    sample_weight: Any = None
+
+
+class Source(NamedTuple):
+    """Where batches come from: a function that starts one pass, and the number of batches where it is known."""
+
+    batches: Callable[[], Iterator[Batch]]
+    steps: int | None
+
+
+def open_source(
+    inputs: Any, targets: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: Any = None
+) -> Source:
+    """Make a source of batches.
+
+    Parameters
+    ----------
+    inputs : array_like, Ragged, list of arrays, or iterable of batches
+        An iterable yields ``inputs``, ``(inputs, targets)`` or ``(inputs, targets, sample_weight)``.
+    targets, sample_weight : array_like, optional
+        One entry per sample.
+    batch_size : int, optional
+        32 by default.
+    shuffle : numpy.random.Generator, optional
+        Draws the order of the samples anew for each pass.
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length, or targets come with an iterable.
+    """
+    if _is_iterable_of_batches(inputs):
+        if targets is not None or sample_weight is not None:
+            raise ValueError("`y` and `sample_weight` must be part of the batches when `x` is an iterable of batches.")
+        return _open_iterable(inputs)
+    parts = Batch(as_rows(inputs), _as_array(targets), _as_array(sample_weight))
+    count = _common_length(parts)
+    size = 32 if batch_size is None else batch_size
+
+    def batches() -> Iterator[Batch]:
+        order = None if shuffle is None else shuffle.permutation(count)
+        for begin in range(0, count, size):
+            rows = slice(begin, min(begin + size, count)) if order is None else order[begin : begin + size]
+            yield Batch(*(take_rows(part, rows) for part in parts))
+
+    return Source(batches, -(-count // size))
+
+
+def split_validation(parts: Batch, share: float) -> tuple[Batch, Batch]:
+    """Cut the last `share` of the samples off, as Keras does, before any shuffling."""
+    rows = Batch(as_rows(parts.inputs), _as_array(parts.targets), _as_array(parts.sample_weight))
+    kept = int(_common_length(rows) * (1 - share))
+    return (
+        Batch(*(take_rows(part, slice(None, kept)) for part in rows)),
+        Batch(*(take_rows(part, slice(kept, None)) for part in rows)),
+    )
+
+
+def take_rows(part: Any, rows: Any) -> Any:
+    """Select samples of an input, which may be several arrays."""
+    if isinstance(part, list):
+        return [take_rows(array, rows) for array in part]
+    return None if part is None else part[rows]
+
+
+def as_rows(inputs: Any) -> Any:
+    """Return inputs as an array, a `Ragged`, or a list of them when the model has several inputs."""
+    if isinstance(inputs, Ragged) or inputs is None:
+        return inputs
+    if Ragged.describes(inputs) and not all(isinstance(row, np.ndarray) for row in inputs):
+        return Ragged.from_lists(inputs)
+    if isinstance(inputs, list | tuple) and inputs and all(isinstance(part, np.ndarray | Ragged) for part in inputs):
+        return list(inputs)
+    return np.asarray(inputs)
+
+
+def _as_array(values: Any) -> Array | None:
+    return None if values is None else np.asarray(values)
+
+
+def _common_length(parts: Batch) -> int:
+    inputs = parts.inputs if isinstance(parts.inputs, list) else [parts.inputs]
+    lengths = [len(part) for part in (*inputs, parts.targets, parts.sample_weight) if part is not None]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"`x`, `y` and `sample_weight` must have one length. Received: {lengths}.")
+    return lengths[0]
+
+
+def _is_iterable_of_batches(inputs: Any) -> bool:
+    return isinstance(inputs, Iterable) and not isinstance(inputs, np.ndarray | list | tuple | Ragged)
+
+
+def _open_iterable(inputs: Iterable[Any]) -> Source:
+    length = len(inputs) if hasattr(inputs, "__len__") else None
+    return Source(lambda: (_as_batch(batch) for batch in inputs), length)
+
+
+def _as_batch(batch: Any) -> Batch:
+    return Batch(*batch) if isinstance(batch, tuple) else Batch(batch)

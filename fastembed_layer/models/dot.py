@@ -1,0 +1,106 @@
+"""`Dot`: products of vectors, the score of a factorisation model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.checks import check_flag
+from fastembed_layer.models.layer import Layer
+from fastembed_layer.models.symbolic import Shape
+from fastembed_layer.tape import Cotangents, Pullback
+
+Array = np.ndarray[Any, Any]
+
+
+class Dot(Layer):
+    """Multiplies two batches of vectors or matrices and sums over one axis of each, as Keras's ``Dot``.
+
+    Parameters
+    ----------
+    axes : int or tuple of int
+        The axis of each input that is summed over; one number means the same axis of both.
+    normalize : bool
+        Whether vectors are divided by their norms first, which gives the cosine.
+    **keywords
+        Those of `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastembed_layer import Dot
+    >>> target, context = np.ones((2, 4), "float32"), np.ones((2, 5, 4), "float32")
+    >>> Dot(axes=(2, 1))([context, target]).shape
+    (2, 5)
+    """
+
+    supports_masking = True
+    takes_list = True
+
+    def __init__(self, axes: int | tuple[int, int] = -1, normalize: bool = False, **keywords: Any):
+        super().__init__(**keywords)
+        pair = tuple(axes) if isinstance(axes, list | tuple) else (axes, axes)
+        if len(pair) != 2 or any(isinstance(axis, bool) or not isinstance(axis, int) for axis in pair):
+            raise TypeError(f"`axes` must be an integer or a pair of integers. Received: {axes!r}.")
+        self.axes = pair
+        self.normalize = check_flag(normalize, "normalize")
+
+    def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
+        """Bring the summed axis last in both, multiply, and bring it back in the pullback."""
+        (left, pull_left), (right, pull_right) = (self._prepare(array, place) for place, array in enumerate(inputs))
+        subscripts = self._subscripts(left.ndim, right.ndim)
+        output = np.einsum(f"{subscripts[0]},{subscripts[1]}->{subscripts[2]}", left, right, optimize=True)
+        vectors = output.ndim == 1
+        if vectors:
+            output = output[:, None]
+
+        def pull_back(d_output: Array) -> Cotangents:
+            d_output = d_output[:, 0] if vectors else d_output
+            d_left = np.einsum(f"{subscripts[2]},{subscripts[1]}->{subscripts[0]}", d_output, right, optimize=True)
+            d_right = np.einsum(f"{subscripts[2]},{subscripts[0]}->{subscripts[1]}", d_output, left, optimize=True)
+            return Cotangents([pull_left(d_left), pull_right(d_right)])
+
+        return output, pull_back
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Return None, as Keras does."""
+        return
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Return the shapes joined without the summed axes; two vectors give ``(batch_size, 1)``.
+
+        Raises
+        ------
+        ValueError
+            If the summed axes differ in size.
+        """
+        left, right = (list(shape) for shape in input_shape)
+        sizes = left.pop(self.axes[0] % len(left)), right.pop(self.axes[1] % len(right))
+        if None not in sizes and sizes[0] != sizes[1]:
+            raise ValueError(f"The summed axes of a Dot layer must agree in size. Received: {input_shape}.")
+        shape = (*left, *right[1:])
+        return shape if len(shape) > 1 else (*shape, 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return super().get_config() | {"axes": self.axes, "normalize": self.normalize}
+
+    def _prepare(self, array: Array, place: int) -> tuple[Array, Any]:
+        axis = self.axes[place]
+        moved = np.moveaxis(array, axis, -1)
+        if not self.normalize:
+            return moved, lambda d_moved: np.moveaxis(d_moved, -1, axis)
+        norms = np.maximum(np.linalg.norm(moved, axis=-1, keepdims=True), 1e-12)
+        unit = moved / norms
+
+        def pull_back(d_unit: Array) -> Array:
+            along = np.sum(d_unit * unit, axis=-1, keepdims=True)
+            return np.moveaxis((d_unit - unit * along) / norms, -1, axis)
+
+        return unit, pull_back
+
+    @staticmethod
+    def _subscripts(left_rank: int, right_rank: int) -> tuple[str, str, str]:
+        left, right = "abcdefgh"[1 : left_rank - 1], "ijklmnop"[1 : right_rank - 1]
+        return f"a{left}z", f"a{right}z", f"a{left}{right}"

@@ -1,0 +1,293 @@
+"""The training path that all models share: record the calls of a batch, walk them back, let the optimizer step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer import initializers, losses, metrics, optimizers
+from fastembed_layer.checks import check_dimension, check_number
+from fastembed_layer.models.data import Batch, Source, open_source, split_validation
+from fastembed_layer.models.history import Callbacks, History, Progress
+from fastembed_layer.models.masks import mask_of
+from fastembed_layer.models.module import Module
+from fastembed_layer.table import Parameter
+from fastembed_layer.tape import GradientTape
+
+Array = np.ndarray[Any, Any]
+Logs = dict[str, float]
+
+
+class Trainer(Module):
+    """The methods of a model around `compile`: fit, evaluate, predict, and single steps."""
+
+    optimizer: optimizers.Optimizer | None = None
+    loss: losses.Loss | None = None
+    stop_training = False
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None) -> None:
+        """Choose how the model is trained.
+
+        Parameters
+        ----------
+        optimizer : str, dict, type or Optimizer
+            The optimizer.
+        loss : str, dict, type, Loss or callable, optional
+            The loss; not needed for `predict`.
+        metrics : list of str, dict, type, Metric or callable, optional
+            Reported by fit and evaluate beside the loss.
+        """
+        chosen = optimizers.get(optimizer)
+        if chosen is None:
+            raise ValueError("`optimizer` must be an optimizer or its name. Received: None.")
+        self.optimizer = chosen
+        self.loss = losses.get(loss)
+        self._metrics = MetricList(metrics)
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Logs:
+        """Make one training step; returns the loss (with penalties) and the metrics of this batch."""
+        self._compiled_loss()
+        self._metrics.reset()
+        return self._train_step(Batch(x, y, sample_weight)) | self._metrics.results()
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Logs:
+        """Return the loss and the metrics of one batch without training."""
+        self._compiled_loss()
+        self._metrics.reset()
+        return self._test_step(Batch(x, y, sample_weight)) | self._metrics.results()
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs of one batch."""
+        return self(x, training=False)  # type: ignore[operator]
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+    ) -> History:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        x, y, sample_weight : array_like
+            Samples, targets and weights; `x` may be a list of arrays, a list of sequences of different lengths, a
+            `Ragged`, or an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches.
+        batch_size : int, optional
+            Samples per step, 32 by default.
+        epochs : int
+            Number of the last epoch.
+        verbose : {"auto", 0, 1, 2}
+            0 silent, 1 a progress bar, 2 a line per epoch; "auto" is 1.
+        callbacks : callable, object or list of them, optional
+            A function is called as ``function(epoch, logs)`` after each epoch; of an object the methods
+            ``on_epoch_begin``, ``on_epoch_end``, ``on_train_batch_end`` that it has. Setting ``stop_training`` of the
+            model ends the training.
+        validation_split : float
+            Share of the last samples to validate on, in ``[0, 1)``.
+        validation_data : tuple, optional
+            ``(x, y)`` or ``(x, y, sample_weight)``; wins over `validation_split`.
+        shuffle : bool
+            Whether the samples are put in a new order for each epoch.
+        initial_epoch : int
+            Number of epochs already done.
+        steps_per_epoch : int, optional
+            Ends an epoch early; an iterator goes on from there in the next one.
+
+        Returns
+        -------
+        History
+            Its ``history`` holds a list per number, one entry per epoch.
+        """
+        self._compiled_loss()
+        size = None if batch_size is None else check_dimension(batch_size, "batch_size")
+        data, held_out = Batch(x, y, sample_weight), _as_validation(validation_data)
+        if held_out is None and check_number(validation_split, "validation_split", 0.0, 1.0) > 0:
+            data, held_out = split_validation(data, validation_split)
+        generator = np.random.default_rng(initializers.draw_seed()) if shuffle else None
+        source = open_source(*data, size, generator)
+        history, calls = History(), Callbacks(callbacks, self)
+        self.stop_training = False
+        stream = _Stream(source, steps_per_epoch)
+        for epoch in range(initial_epoch, epochs):
+            calls.begin_epoch(epoch)
+            with Progress(f"Epoch {epoch + 1}/{epochs}", stream.steps, verbose) as progress:
+                logs = self._run_epoch(stream.epoch(), self._train_step, progress, calls)
+                if held_out is not None:
+                    validation = self.evaluate(*held_out, batch_size=size, verbose=0, return_dict=True)
+                    logs |= {f"val_{name}": value for name, value in validation.items()}
+                progress.close_with(logs)
+            history.append(epoch, logs)
+            calls.end_epoch(epoch, logs)
+            if self.stop_training:
+                break
+        return history
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and the metrics over some data, as a list, or as a dict with `return_dict`."""
+        self._compiled_loss()
+        source = open_source(x, y, sample_weight, batch_size)
+        with Progress("evaluate", source.steps, verbose) as progress:
+            logs = self._run_epoch(source.batches(), self._test_step, progress, None)
+            progress.close_with(logs)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:
+        """Return the outputs for some samples, computed batch by batch."""
+        source = open_source(x, batch_size=batch_size)
+        with Progress("predict", source.steps, verbose) as progress:
+            parts = []
+            for batch in source.batches():
+                parts.append(self.predict_on_batch(batch.inputs))
+                progress.advance({})
+        if not parts:
+            return self.predict_on_batch(x)
+        return parts[0] if len(parts) == 1 else _join(parts)
+
+    def _run_epoch(
+        self, batches: Iterator[Batch], step: Callable[[Batch], Logs], progress: Progress, calls: Callbacks | None
+    ) -> Logs:
+        self._metrics.reset()
+        total = samples = 0.0
+        logs: Logs = {"loss": 0.0} | self._metrics.results()
+        for number, batch in enumerate(batches):
+            size = _batch_size(batch)
+            loss = step(batch)["loss"]
+            total, samples = total + loss * size, samples + size
+            logs = {"loss": total / max(1.0, samples)}
+            progress.advance(logs)
+            if calls is not None:
+                calls.end_batch(number, {"loss": loss})
+        return logs | self._metrics.results()
+
+    def _train_step(self, batch: Batch) -> Logs:
+        loss, optimizer = self._compiled_loss(), self.optimizer
+        assert optimizer is not None
+        with GradientTape() as tape:
+            predictions = self(batch.inputs, training=True)  # type: ignore[operator]
+            value = loss(batch.targets, predictions, batch.sample_weight, mask=mask_of(predictions))
+            penalties = self.losses  # type: ignore[attr-defined]
+        weights = self.trainable_weights
+        gradients = tape.gradient([value, *penalties], weights)
+        self._warn_of_missing_gradients(weights, gradients)
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        self._metrics.update(batch, predictions)
+        return {"loss": float(value) + float(sum(map(float, penalties)))}
+
+    def _test_step(self, batch: Batch) -> Logs:
+        predictions = self.predict_on_batch(batch.inputs)
+        value = self._compiled_loss()(batch.targets, predictions, batch.sample_weight, mask=mask_of(predictions))
+        self._metrics.update(batch, predictions)
+        return {"loss": float(value) + float(sum(map(float, self.losses)))}  # type: ignore[attr-defined]
+
+    def _compiled_loss(self) -> losses.Loss:
+        if self.optimizer is None:
+            raise RuntimeError("You must compile your model before training/testing. Use `model.compile(optimizer, loss)`.")
+        if self.loss is None:
+            raise ValueError("No loss was given. Pass a `loss` argument to `compile()`, such as loss='mse'.")
+        return self.loss
+
+    def _warn_of_missing_gradients(self, weights: list[Parameter], gradients: list[Any]) -> None:
+        missing = [weight.name for weight, gradient in zip(weights, gradients, strict=True) if gradient is None]
+        if missing and not getattr(self, "_warned_of_missing_gradients", False):
+            self._warned_of_missing_gradients = True
+            warnings.warn(
+                f"Gradients do not exist for the weights {missing} of the model {self.name!r}: the loss does not "
+                "depend on them through calls of layers. Array arithmetic between layers is not recorded.",
+                stacklevel=4,
+            )
+
+
+class MetricList:
+    """The metrics of a model; those named "accuracy" are chosen when the first batch shows the shapes."""
+
+    def __init__(self, identifiers: Any):
+        if identifiers is None:
+            identifiers = []
+        self._identifiers = identifiers if isinstance(identifiers, list | tuple) else [identifiers]
+        self._metrics: list[metrics.Metric] | None = None if self._identifiers else []
+
+    def reset(self) -> None:
+        """Forget what has been counted."""
+        for metric in self._metrics or []:
+            metric.reset_state()
+
+    def update(self, batch: Batch, predictions: Any) -> None:
+        """Count a batch."""
+        if self._metrics is None:
+            self._metrics = [metrics.resolve(name, batch.targets, predictions) for name in self._identifiers]
+        for metric in self._metrics:
+            metric.update_state(batch.targets, predictions, batch.sample_weight)
+
+    def results(self) -> Logs:
+        """Return the numbers by name."""
+        return {metric.name: metric.result() for metric in self._metrics or []}
+
+
+class _Stream:
+    """Batches by epoch: with `steps_per_epoch` an epoch ends early and the next one goes on from there."""
+
+    def __init__(self, source: Source, steps_per_epoch: int | None):
+        self._source = source
+        self._limit = None if steps_per_epoch is None else check_dimension(steps_per_epoch, "steps_per_epoch")
+        self._running: Iterator[Batch] | None = None
+        self.steps = self._limit or source.steps
+
+    def epoch(self) -> Iterator[Batch]:
+        if self._limit is None:
+            yield from self._source.batches()
+            return
+        for _ in range(self._limit):
+            batch = self._next()
+            if batch is None:
+                return
+            yield batch
+
+    def _next(self) -> Batch | None:
+        if self._running is None:
+            self._running = self._source.batches()
+        batch = next(self._running, None)
+        if batch is None:
+            self._running = self._source.batches()
+            batch = next(self._running, None)
+        return batch
+
+
+def _as_validation(data: Any) -> Batch | None:
+    return None if data is None else Batch(*data)
+
+
+def _batch_size(batch: Batch) -> int:
+    if batch.targets is not None:
+        return len(batch.targets)
+    inputs = batch.inputs[0] if isinstance(batch.inputs, list | tuple) else batch.inputs
+    return len(inputs)
+
+
+def _join(parts: list[Any]) -> Any:
+    if isinstance(parts[0], list):
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return np.concatenate(parts)

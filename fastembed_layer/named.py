@@ -1,0 +1,109 @@
+"""One way to name things: turn a string, config, class, instance or callable into an object.
+
+Every family (initializers, regularizers, constraints, losses, metrics, optimizers) owns one `NamedObjects`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+Thing = TypeVar("Thing")
+
+
+def snake_case(name: str) -> str:
+    """Spell a class name the way Keras spells its string identifiers.
+
+    >>> snake_case("GlobalAveragePooling1D"), snake_case("L1L2")
+    ('global_average_pooling1d', 'l1l2')
+    """
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def nearest_names(name: str, known: list[str]) -> str:
+    """Phrase a hint that names the closest known names, or all of them when none is close."""
+    close = difflib.get_close_matches(name, known, n=3)
+    if close:
+        return "Did you mean " + " or ".join(repr(match) for match in close) + "?"
+    return f"Known names: {', '.join(sorted(known))}."
+
+
+class NamedObjects(Generic[Thing]):
+    """The classes of one family, found by name and built from any accepted identifier.
+
+    Parameters
+    ----------
+    kind : str
+        What the family is called in error messages, such as ``"initializer"``.
+    base : type
+        The base class of the family.
+    wrap : callable, optional
+        Turns a plain callable into a member of the family; without it callables are refused.
+    """
+
+    def __init__(self, kind: str, base: type[Thing], wrap: Callable[[Callable[..., Any]], Thing] | None = None):
+        self.kind = kind
+        self.base = base
+        self.wrap = wrap
+        self.classes: dict[str, type[Thing]] = {}
+
+    def add(self, cls: type[Thing], *aliases: str) -> type[Thing]:
+        """Make `cls` known under its class name, in lower case and in snake case too, and under `aliases`."""
+        for name in (cls.__name__, cls.__name__.lower(), snake_case(cls.__name__), *aliases):
+            self.classes[name] = cls
+        return cls
+
+    def get(self, identifier: Any) -> Thing | None:
+        """Return the object that `identifier` names; None stays None.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name or a config whose arguments do not fit.
+        TypeError
+            For an identifier that is none of the accepted kinds.
+        """
+        if identifier is None or isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, str):
+            return self._build(self._find(identifier), {})
+        if isinstance(identifier, Mapping):
+            return self._from_mapping(identifier)
+        if inspect.isclass(identifier) and issubclass(identifier, self.base):
+            return self._build(identifier, {})
+        if callable(identifier) and not inspect.isclass(identifier) and self.wrap is not None:
+            return self.wrap(identifier)
+        raise TypeError(
+            f"Could not interpret the {self.kind} identifier: expected a name, a config, a class or an instance "
+            f"of {self.base.__name__}{' or a callable' if self.wrap else ''}. "
+            f"Received: {identifier!r} (of type {type(identifier).__name__})."
+        )
+
+    def _find(self, name: str) -> type[Thing]:
+        for spelling in (name, name.lower()):
+            if spelling in self.classes:
+                return self.classes[spelling]
+        raise ValueError(f"Unknown {self.kind}: {name!r}. {nearest_names(name, list(self.classes))}")
+
+    def _from_mapping(self, config: Mapping[str, Any]) -> Thing:
+        if "class_name" not in config:
+            raise ValueError(f"A {self.kind} config needs the key 'class_name'. Received: {dict(config)!r}.")
+        return self._build(self._find(config["class_name"]), dict(config.get("config") or {}))
+
+    def _build(self, cls: type[Thing], arguments: dict[str, Any]) -> Thing:
+        from_config = getattr(cls, "from_config", None)
+        try:
+            return from_config(arguments) if from_config else cls(**arguments)  # type: ignore[no-any-return]
+        except TypeError as error:
+            raise ValueError(f"The {self.kind} {cls.__name__} cannot be built from {arguments!r}: {error}") from error
+
+
+def serialize(thing: Any) -> Any:
+    """Return the Keras config of a named object: ``{"class_name": ..., "config": ...}``; None stays None."""
+    if thing is None:
+        return None
+    return {"class_name": type(thing).__name__, "config": thing.get_config()}

@@ -1,0 +1,208 @@
+"""`Optimizer`: what all optimizers share, from the checks before a step to the constraint after it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.checks import check_flag, check_number
+from fastembed_layer.dispatch import backend_of
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Parameter
+
+Array = np.ndarray[Any, Any]
+Gradient = Array | RowGradient
+Schedule = Callable[[int], float]
+
+# Keys of Keras's optimizer configs: for the first ones only the value that switches them off is understood.
+SWITCHED_OFF = {
+    "weight_decay": (None, 0, 0.0, False),
+    "clipnorm": (None,),
+    "global_clipnorm": (None,),
+    "clipvalue": (None,),
+    "use_ema": (None, False),
+    "loss_scale_factor": (None,),
+    "gradient_accumulation_steps": (None,),
+}
+WITHOUT_EFFECT = ("ema_momentum", "ema_overwrite_frequency", "jit_compile", "is_legacy_optimizer", "decay")
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    A `RowGradient` trains the rows it holds and touches no other row or slot: a step costs what the batch's rows
+    cost. Repeated ids are summed before the optimizer sees them.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        The rate, or a schedule ``step -> rate`` that is asked with the number of finished steps.
+    name : str, optional
+        Name of the optimizer.
+    check_numerics : bool
+        Whether NaN or infinity in a gradient refuses the step, before anything is written. By default they
+        propagate into the weights, as in Keras.
+
+    Attributes
+    ----------
+    iterations : int
+        Number of finished steps.
+    slots : dict
+        For each trained parameter a dict of its state arrays, shaped like the parameter. They live as long as the
+        optimizer.
+    """
+
+    def __init__(self, learning_rate: float | Schedule, name: str | None = None, check_numerics: bool = False):
+        self.learning_rate = learning_rate
+        self.name = name or type(self).__name__.lower()
+        self.check_numerics = check_flag(check_numerics, "check_numerics")
+        self.iterations = 0
+        self.slots: dict[Parameter, dict[str, Array]] = {}
+
+    @property
+    def learning_rate(self) -> float | Schedule:
+        """The rate or the schedule; may be set between steps."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self._learning_rate = value if callable(value) else check_number(value, "learning_rate", low=0.0)
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule of the kernels."""
+        raise NotImplementedError(f"{type(self).__name__} must name its update `rule`.")
+
+    def slot_values(self) -> dict[str, float]:
+        """Return the names of the slots, in the order of the rule, with their first values."""
+        return {}
+
+    def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
+        """Return the numbers of the rule for one step; steps count from 1."""
+        return (learning_rate,)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Gradient | None, Parameter]]) -> int:
+        """Make one step.
+
+        Parameters
+        ----------
+        grads_and_vars : iterable of (gradient, parameter)
+            Pairs whose gradient is None are left out; gradients of one parameter are added.
+
+        Returns
+        -------
+        iterations : int
+            Number of finished steps.
+
+        Raises
+        ------
+        IndexError
+            If an id of a row gradient is not a row of its table.
+        ValueError
+            If a gradient has the wrong shape, or is not finite and `check_numerics` is set. In all cases nothing has
+            been written.
+        """
+        pairs = self._merge_pairs(grads_and_vars)
+        for parameter, gradient in pairs:
+            self._check_gradient(parameter, gradient)
+        rate = self._rate_of_step()
+        grouped = [
+            backend_of(parameter).group_gradient(gradient) if isinstance(gradient, RowGradient) else gradient
+            for parameter, gradient in pairs
+        ]
+        all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
+        numbers = self.scalars(rate, self.iterations + 1)
+        for (parameter, _), gradient, slots in zip(pairs, grouped, all_slots, strict=True):
+            backend = backend_of(parameter)
+            update: Any = backend.update_dense if isinstance(gradient, np.ndarray) else backend.update_rows
+            update(parameter, gradient, self.rule, slots, numbers)
+        for parameter, gradient in pairs:
+            apply_constraint(parameter, gradient)
+        self.iterations += 1
+        return self.iterations
+
+    apply = apply_gradients
+
+    def slots_of(self, parameter: Parameter) -> dict[str, Array]:
+        """Return the state arrays of a parameter by name, made at the first call."""
+        if parameter not in self.slots:
+            self.slots[parameter] = {
+                name: _filled(parameter, value) for name, value in self.slot_values().items()
+            }
+        return self.slots[parameter]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer without state."""
+        config = {"name": self.name, "learning_rate": self.learning_rate}
+        return config | ({"check_numerics": True} if self.check_numerics else {})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Make an optimizer from what `get_config` returned, here or in Keras.
+
+        Raises
+        ------
+        ValueError
+            If the config asks for something that this optimizer does not do.
+        """
+        arguments = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
+        for key, off in SWITCHED_OFF.items():
+            value = arguments.pop(key, None)
+            if value not in off:
+                raise ValueError(f"`{key}` is not among the options of {cls.__name__}. Received: {key}={value!r}.")
+        return cls(**arguments)
+
+    def _rate_of_step(self) -> float:
+        if not callable(self._learning_rate):
+            return float(self._learning_rate)
+        rate = float(self._learning_rate(self.iterations))
+        if not math.isfinite(rate) or rate < 0:
+            raise ValueError(
+                f"`learning_rate` must be a finite number that is not negative. Received: a schedule that returned "
+                f"{rate} at step {self.iterations}."
+            )
+        return rate
+
+    @staticmethod
+    def _merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> list[tuple[Parameter, Gradient]]:
+        merged: dict[Parameter, Gradient] = {}
+        for gradient, parameter in pairs:
+            if gradient is not None:
+                known = merged.get(parameter)
+                merged[parameter] = gradient if known is None else known + gradient
+        return list(merged.items())
+
+    def _check_gradient(self, parameter: Parameter, gradient: Gradient) -> None:
+        if gradient.shape != parameter.shape:
+            raise ValueError(
+                f"The gradient of the weight {parameter.name!r} must have its shape, {parameter.shape}. "
+                f"Received: {gradient.shape}."
+            )
+        values = gradient.values if isinstance(gradient, RowGradient) else gradient
+        if self.check_numerics and not np.isfinite(values).all():
+            raise ValueError(
+                f"The gradient of the weight {parameter.name!r} must be finite with check_numerics=True. Received: "
+                f"{int(np.isnan(values).sum())} NaN and {int(np.isinf(values).sum())} infinite of {values.size} values."
+            )
+
+
+def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
+    """Project a parameter after its update: the touched rows where the constraint is row-local, else all."""
+    constraint = parameter.constraint
+    if constraint is None:
+        return
+    if isinstance(gradient, RowGradient) and getattr(constraint, "is_row_local", False):
+        touched = np.unique(gradient.ids)
+        parameter.value[touched] = constraint(parameter.value[touched])
+    else:
+        parameter.value[...] = constraint(parameter.value)
+
+
+def _filled(parameter: Parameter, value: float) -> Array:
+    """Zeros stay unwritten, so that a row's slot takes up memory only once the row is trained."""
+    if value == 0:
+        return np.zeros(parameter.shape, parameter.dtype)
+    return np.full(parameter.shape, value, parameter.dtype)

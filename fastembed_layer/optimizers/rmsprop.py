@@ -1,0 +1,79 @@
+"""`RMSprop`: steps divided by a moving average of the gradient's size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastembed_layer.checks import check_flag, check_number
+from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
+
+
+class RMSprop(Optimizer):
+    """RMSprop [1]_, in Keras's form, also centered [2]_ and with momentum.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        The rate or a schedule.
+    rho : float
+        Decay of the averages, in ``[0, 1]``.
+    momentum : float
+        In ``[0, 1]``; 0 keeps no slot for it.
+    epsilon : float
+        Added under the root.
+    centered : bool
+        Whether the average gradient is subtracted from the second moment.
+    **keywords
+        ``name`` and ``check_numerics`` of `Optimizer`.
+
+    Notes
+    -----
+    ``v = rho v + (1 - rho) g^2``; centered ``a = rho a + (1 - rho) g`` and ``d = v - a^2 + epsilon``, else
+    ``d = v + epsilon``; ``w -= lr g / sqrt(d)``, or with momentum ``m = momentum m + lr g / sqrt(d)`` and
+    ``w -= m``; g is the summed gradient of a row. A row outside the batch is left as it is, its averages too.
+
+    References
+    ----------
+    .. [1] Hinton, "Neural Networks for Machine Learning", lecture 6e, 2012.
+    .. [2] Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850, 2013.
+
+    Examples
+    --------
+    >>> from fastembed_layer.optimizers import RMSprop
+    >>> list(RMSprop(momentum=0.9, centered=True).slot_values())
+    ['velocity', 'momentum', 'average']
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **keywords: Any,
+    ):
+        super().__init__(learning_rate, **keywords)
+        self.rho = check_number(rho, "rho", 0.0, 1.0)
+        self.momentum = check_number(momentum, "momentum", 0.0, 1.0)
+        self.epsilon = check_number(epsilon, "epsilon", low=0.0)
+        self.centered = check_flag(centered, "centered")
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule of the kernels."""
+        return "rmsprop" + "_centered" * self.centered + "_momentum" * (self.momentum > 0)
+
+    def slot_values(self) -> dict[str, float]:
+        """Return the names of the slots with their first values."""
+        names = ["velocity"] + ["momentum"] * (self.momentum > 0) + ["average"] * self.centered
+        return dict.fromkeys(names, 0.0)
+
+    def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
+        """Return the numbers of the rule for one step."""
+        return (learning_rate, self.rho, 1 - self.rho, self.momentum, self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer."""
+        own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
+        return super().get_config() | own

@@ -1,0 +1,66 @@
+"""`SGD`: gradient descent, with momentum or Nesterov's momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastembed_layer.checks import check_flag, check_number
+from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
+
+
+class SGD(Optimizer):
+    """Gradient descent.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        The rate or a schedule.
+    momentum : float
+        In ``[0, 1]``; 0 keeps no slot.
+    nesterov : bool
+        Whether the momentum is Nesterov's.
+    **keywords
+        ``name`` and ``check_numerics`` of `Optimizer`.
+
+    Notes
+    -----
+    Keras's formulas, g the summed gradient of a row: ``w -= lr g``; with momentum ``m = momentum m - lr g`` and
+    ``w += m``; Nesterov [1]_ ``w += momentum m - lr g`` with the new m. A row outside the batch is left as it is, its
+    momentum too.
+
+    References
+    ----------
+    .. [1] Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    Examples
+    --------
+    >>> from fastembed_layer.optimizers import SGD
+    >>> SGD(0.1, momentum=0.9).get_config()
+    {'name': 'sgd', 'learning_rate': 0.1, 'momentum': 0.9, 'nesterov': False}
+    """
+
+    def __init__(
+        self, learning_rate: float | Schedule = 0.01, momentum: float = 0.0, nesterov: bool = False, **keywords: Any
+    ):
+        super().__init__(learning_rate, **keywords)
+        self.momentum = check_number(momentum, "momentum", 0.0, 1.0)
+        self.nesterov = check_flag(nesterov, "nesterov")
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule of the kernels."""
+        if self.momentum == 0:
+            return "sgd"
+        return "nesterov" if self.nesterov else "momentum"
+
+    def slot_values(self) -> dict[str, float]:
+        """Return the names of the slots with their first values."""
+        return {} if self.momentum == 0 else {"momentum": 0.0}
+
+    def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
+        """Return the numbers of the rule for one step."""
+        return (learning_rate,) if self.momentum == 0 else (learning_rate, self.momentum)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer."""
+        return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

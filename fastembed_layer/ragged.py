@@ -1,0 +1,110 @@
+"""Sequences of different lengths without padding: their values in one array, and where each one starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+class Ragged:
+    """A batch of sequences of different lengths.
+
+    Parameters
+    ----------
+    values : array_like, shape (n, ...)
+        The elements of all sequences, one sequence after the other.
+    offsets : array_like of int, shape (batch_size + 1,)
+        Sequence b is ``values[offsets[b]:offsets[b + 1]]``; the first offset is 0 and the last n.
+
+    Raises
+    ------
+    ValueError
+        If the offsets do not start at 0, decrease, or do not end at n.
+    TypeError
+        If the offsets are not integers.
+
+    Examples
+    --------
+    >>> from fastembed_layer.ragged import Ragged
+    >>> batch = Ragged.from_lists([[3, 1, 2], [], [7]])
+    >>> batch.offsets
+    array([0, 3, 3, 4])
+    >>> batch.to_list()
+    [[3, 1, 2], [], [7]]
+    """
+
+    def __init__(self, values: Any, offsets: Any):
+        self.values: Array = np.asarray(values)
+        self.offsets: Array = _checked_offsets(np.asarray(offsets), len(self.values))
+
+    @staticmethod
+    def describes(inputs: Any) -> bool:
+        """Tell whether `inputs` is a list of sequences whose lengths differ."""
+        if not isinstance(inputs, list | tuple):
+            return False
+        if not all(isinstance(row, list | tuple | np.ndarray) for row in inputs):
+            return False
+        return len({len(row) for row in inputs}) > 1
+
+    @classmethod
+    def from_lists(cls, rows: Sequence[Any]) -> Ragged:
+        """Make a batch from a list of sequences."""
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        filled = [np.asarray(row) for row in rows if len(row)]
+        values = np.concatenate(filled) if filled else np.empty(0, np.int64)
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
+
+    @property
+    def lengths(self) -> Array:
+        """Length of each sequence."""
+        return np.diff(self.offsets)
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """``(batch_size, None, ...)``."""
+        return (len(self), None, *self.values.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Element type of the values."""
+        return self.values.dtype
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, rows: Any) -> Ragged:
+        """Return the batch of the sequences that a slice or an index array selects."""
+        picked = np.arange(len(self))[rows]
+        lengths = self.lengths[picked]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[picked] - offsets[:-1], lengths)
+        return Ragged(self.values[positions], offsets)
+
+    def to_list(self) -> list[Any]:
+        """Return the sequences as lists."""
+        return [part.tolist() for part in np.split(self.values, self.offsets[1:-1])] if len(self) else []
+
+    def __repr__(self) -> str:
+        return f"<Ragged of {len(self)} sequences, {len(self.values)} values of {self.dtype}>"
+
+
+def _checked_offsets(offsets: Array, count: int) -> Array:
+    if offsets.dtype.kind not in "iu":
+        raise TypeError(f"`offsets` must be integers. Received: dtype {offsets.dtype}.")
+    if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0:
+        raise ValueError(f"`offsets` must be one-dimensional and start at 0. Received: {offsets!r}.")
+    offsets = offsets.astype(np.int64)
+    if offsets[-1] != count:
+        raise ValueError(f"`offsets` must end at the number of values, {count}. Received: {offsets[-1]}.")
+    steps = np.diff(offsets)
+    if (steps < 0).any():
+        place = int(np.argmax(steps < 0))
+        raise ValueError(
+            f"`offsets` must not decrease. Received: offsets[{place}] = {offsets[place]}, "
+            f"offsets[{place + 1}] = {offsets[place + 1]}."
+        )
+    return offsets

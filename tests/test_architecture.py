@@ -1,0 +1,297 @@
+"""The house of `docs/design.md`, enforced: who may import whom, and how long things may get.
+
+The checks are functions of a module's name and its source text, so that each is also shown to fail on a
+planted violation. A new file needs a floor: put its name into `FLOORS`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = "fastembed_layer"
+FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
+
+FLOORS = (
+    {"kernels", "named", "checks", "_version"},
+    {"dispatch", "backends"},
+    {"table", "row_gradient", "ids", "ragged", "out_of_range", "placement"},
+    {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
+    {"models", "embedding", "embedding_bag", "layers"},
+    {"__init__"},
+)
+SIDEWAYS = {  # what a part may import on its own floor; a part's own files are always allowed
+    "dispatch": {"backends"},
+    "ids": {"ragged"},
+    "out_of_range": {"ids"},
+    "losses": {"tape"},
+    "metrics": {"losses"},
+    "embedding": {"models"},
+    "embedding_bag": {"models", "embedding"},
+    "layers": {"models", "embedding", "embedding_bag"},
+}
+STRANGERS = {"backends.cpu": "backends.cuda", "backends.cuda": "backends.cpu"}
+HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda"}
+EVERYWHERE = {"numpy", "tqdm"} | sys.stdlib_module_names
+NEVER_AT_IMPORT = {"numba", "llvmlite", "cupy", "tqdm", "torch", "tensorflow", "keras", "jax", "matplotlib"}
+IMPORTERS = ("import_module", "__import__")
+
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 60
+MEDIAN_FUNCTION = 10
+MOST_ARGUMENTS = 7
+
+
+class Module(NamedTuple):
+    """A file of the package: its dotted name without the package, and its text."""
+
+    name: str
+    text: str
+
+
+class Import(NamedTuple):
+    """One import, by its absolute name."""
+
+    target: str
+    line: int
+
+
+def read_package() -> dict[str, Module]:
+    """All modules of the package by name; a folder's ``__init__.py`` has the folder's name."""
+    modules = {}
+    for path in sorted(FOLDER.rglob("*.py")):
+        parts = path.relative_to(FOLDER).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+        modules[name] = Module(name, path.read_text(encoding="utf-8"))
+    return modules
+
+
+MODULES = read_package()
+FOLDERS = {str(path.parent.relative_to(FOLDER)).replace("/", ".") for path in FOLDER.glob("*/**/__init__.py")}
+
+
+def find_imports(module: Module) -> Iterator[Import]:
+    """Every import that can run, at the top or inside a function: not those for type checkers alone."""
+    nodes = [ast.parse(module.text)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            nodes.extend(node.orelse)
+            continue
+        nodes.extend(ast.iter_child_nodes(node))
+        yield from (Import(target, node.lineno) for target in imported_names(module, node))
+
+
+def imported_names(module: Module, node: ast.AST) -> list[str]:
+    """The absolute names that one statement or call imports, down to names out of a module."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{absolute_source(module, node)}.{alias.name}" for alias in node.names]
+    if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORTERS:
+        return [name.value for name in node.args[:1] if isinstance(name, ast.Constant)]
+    if isinstance(node, ast.Constant) and re.fullmatch(rf"{PACKAGE}(\.\w+)+", str(node.value)):
+        return [node.value]  # a name kept for a later import_module
+    return []
+
+
+def absolute_source(module: Module, node: ast.ImportFrom) -> str:
+    """The module after ``from``, dots resolved."""
+    if not node.level:
+        return node.module or ""
+    here = [PACKAGE, *(part for part in module.name.split(".") if part != "__init__")]
+    is_folder = module.name == "__init__" or module.name in FOLDERS
+    parents = here[: len(here) - node.level + is_folder]
+    return ".".join([*parents, *filter(None, [node.module])])
+
+
+def part_of(name: str) -> str:
+    """The part of the house that a module belongs to; a public name of the package belongs to its top."""
+    part = name.split(".")[0]
+    return part if any(part in floor for floor in FLOORS) else "__init__"
+
+
+def floor_of(part: str) -> int:
+    """The number of the floor a part stands on."""
+    return next(number for number, floor in enumerate(FLOORS) if part in floor)
+
+
+def find_wrong_directions(module: Module) -> list[str]:
+    """Imports from a higher floor, or sideways without permission."""
+    if module.name.split(".")[0] != part_of(module.name):
+        return [f"{module.name} has no floor: give it one in FLOORS and in docs/design.md"]
+    part, found = part_of(module.name), []
+    for target, line in find_imports(module):
+        if target.split(".")[0] != PACKAGE:
+            continue
+        inner = target.removeprefix(PACKAGE).removeprefix(".") or "__init__"
+        other = part_of(inner)
+        allowed = other == part or floor_of(other) < floor_of(part) or other in SIDEWAYS.get(part, ())
+        stranger = STRANGERS.get(module.name, "nobody")
+        if not allowed or (inner + ".").startswith(stranger + "."):
+            found.append(f"{module.name}:{line} imports {target}")
+    return found
+
+
+def find_foreign_imports(module: Module) -> list[str]:
+    """Imports of other distributions where they do not belong."""
+    found = []
+    for target, line in find_imports(module):
+        root = target.split(".")[0]
+        home = HOME_OF.get(root)
+        at_home = home is not None and (module.name + ".").startswith(home + ".")
+        if root not in EVERYWHERE and root != PACKAGE and not at_home:
+            found.append(f"{module.name}:{line} imports {target}")
+    return found
+
+
+def find_numba_threads(module: Module) -> list[str]:
+    """Uses of numba's own threading, which can end the process."""
+    found = []
+    for node in ast.walk(ast.parse(module.text)):
+        name = getattr(node, "attr", getattr(node, "id", getattr(node, "arg", None)))
+        if name in ("prange", "parallel"):
+            found.append(f"{module.name} uses {name}")
+    return found
+
+
+def find_functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions of a module, methods and inner functions included."""
+    for node in ast.walk(ast.parse(module.text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from the first statement behind the docstring to the last."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0  # type: ignore[operator]
+
+
+def find_long_functions(module: Module) -> list[str]:
+    """Functions whose body is longer than allowed."""
+    return [
+        f"{module.name}.{function.name} has {body_length(function)} lines"
+        for function in find_functions(module)
+        if body_length(function) > LONGEST_FUNCTION
+    ]
+
+
+def find_long_modules(module: Module) -> list[str]:
+    """The module itself when it is longer than allowed."""
+    length = len(module.text.splitlines())
+    return [f"{module.name} has {length} lines"] if length > LONGEST_MODULE else []
+
+
+def find_many_arguments(module: Module) -> list[str]:
+    """Functions with too many arguments; constructors (they follow Keras) and kernels are exempt."""
+    if module.name.startswith("kernels."):
+        return []
+    found = []
+    for function in find_functions(module):
+        arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        count = sum(argument.arg not in ("self", "cls") for argument in arguments)
+        if count > MOST_ARGUMENTS and function.name != "__init__":
+            found.append(f"{module.name}.{function.name} has {count} arguments")
+    return found
+
+
+CHECKS = {
+    find_wrong_directions: (
+        Module("table", "from fastembed_layer.optimizers import SGD"),
+        Module("table", "import fastembed_layer"),
+        Module("table", "from fastembed_layer import Embedding"),
+        Module("dispatch", "def pick():\n    from fastembed_layer.table import Table"),
+        Module("dispatch", "PLACES = {'gpu': 'fastembed_layer.table'}"),
+        Module("losses", "from . import embedding"),
+        Module("tape", "from fastembed_layer import metrics"),
+        Module("models.core", "from ..embedding import Embedding"),
+        Module("backends.cpu", "from fastembed_layer.backends import cuda"),
+        Module("backends.cpu", "from fastembed_layer.backends.cuda import Cuda"),
+        Module("backends.cuda", "from .cpu import Cpu"),
+        Module("nowhere", ""),
+    ),
+    find_foreign_imports: (
+        Module("embedding", "import numba"),
+        Module("backends.cpu", "from numba import njit"),
+        Module("backends.cpu", "import cupy"),
+        Module("kernels.gather", "import cupy"),
+        Module("models.core", "def draw():\n    import matplotlib.pyplot"),
+        Module("tape", "__import__('torch')"),
+    ),
+    find_numba_threads: (
+        Module("kernels.gather", "for row in numba.prange(9): ..."),
+        Module("kernels.jit", "numba.njit(parallel=True)"),
+    ),
+    find_long_functions: (Module("tape", "def much():\n    '''Say much.'''\n" + "    pass\n" * 61),),
+    find_long_modules: (Module("tape", "pass\n" * 301),),
+    find_many_arguments: (Module("tape", "def take(a, b, c, d, *, e, f, g, h): ..."),),
+}
+HARMLESS = (
+    Module("optimizers.adam", "from fastembed_layer.table import Table\nfrom .base import Optimizer"),
+    Module("table", "if TYPE_CHECKING:\n    from fastembed_layer.optimizers import SGD\n    import numba"),
+    Module("kernels.jit", "import numba\nfrom llvmlite import ir"),
+    Module("backends.cuda", "def load():\n    import cupy"),
+    Module("layers", "from fastembed_layer.models.core import Dense"),
+    Module("tape", "def much():\n    '''Say\n    much.'''\n" + "    pass\n" * 60),
+)
+
+Check = Callable[[Module], list[str]]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_house_passes(check: Check) -> None:
+    assert [problem for module in MODULES.values() for problem in check(module)] == []
+
+
+@pytest.mark.parametrize(
+    ("check", "planted"),
+    [(check, planted) for check, cases in CHECKS.items() for planted in cases],
+    ids=lambda thing: thing.name if isinstance(thing, Module) else thing.__name__,
+)
+def test_a_planted_violation_is_found(check: Check, planted: Module) -> None:
+    assert len(check(planted)) == 1
+
+
+@pytest.mark.parametrize("module", HARMLESS, ids=lambda module: module.name)
+def test_what_is_allowed_is_not_reported(module: Module) -> None:
+    assert [problem for check in CHECKS for problem in check(module)] == []
+
+
+def test_every_part_that_has_a_floor_exists() -> None:
+    parts = {name.split(".")[0] for name in MODULES}
+    assert {part for floor in FLOORS for part in floor} == parts
+
+
+def test_the_design_page_draws_every_part() -> None:
+    page = (FOLDER.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    picture = page.split("```text")[1].split("```")[0]
+    assert [part for floor in FLOORS for part in floor if part.strip("_") not in picture] == []
+
+
+def test_most_functions_are_short() -> None:
+    lengths = [body_length(function) for module in MODULES.values() for function in find_functions(module)]
+    assert statistics.median(lengths) <= MEDIAN_FUNCTION
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules that are loaded after one statement in a fresh interpreter."""
+    code = f"{statement}; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_importing_the_package_loads_neither_a_compiler_nor_a_framework() -> None:
+    assert loaded_by(f"import {PACKAGE}") & NEVER_AT_IMPORT == set()
+
+
+def test_a_heavy_import_would_be_noticed() -> None:
+    assert "tqdm" in loaded_by("import tqdm")
