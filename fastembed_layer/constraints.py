@@ -246,10 +246,8 @@ def _checked_axis(axis: Any) -> int | list[int]:
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 _constraints: NamedObjects[Constraint] = NamedObjects("constraint", Constraint, wrap=FunctionConstraint)
-_constraints.add(NonNeg, "nonneg")
-_constraints.add(MaxNorm, "maxnorm")
-_constraints.add(UnitNorm, "unitnorm")
-_constraints.add(MinMaxNorm, "minmaxnorm")
+for _class in (NonNeg, MaxNorm, UnitNorm, MinMaxNorm):
+    _constraints.add(_class)
 
 
 def get(identifier: Any) -> Constraint | None:

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.dispatch import backend_of
+from fastembed_layer.idle_rows import IdleRows
+
 Array = np.ndarray[Any, Any]
 
 
@@ -24,42 +27,47 @@ class Parameter:
 
     Attributes
     ----------
-    value : ndarray
-        The current value. Optimizers write it in place, so a reader who needs a snapshot calls `numpy`.
+    storage : ndarray
+        The memory itself. For a table whose rows have been idle it may be behind `value`.
     """
 
     placement = "cpu:0"
     constraint: Callable[[Array], Array] | None = None
 
     def __init__(self, value: Array, name: str = "parameter", trainable: bool = True):
-        self.value = value
+        self.storage = value
         self.name = name
         self.trainable = trainable
 
     @property
+    def value(self) -> Array:
+        """The array itself, up to date; optimizers write it in place, so `numpy` gives a snapshot."""
+        return self.storage
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
-        return self.value.shape
+        return self.storage.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Element type of the array."""
-        return self.value.dtype
+        return self.storage.dtype
 
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
-        return self.value.ndim
+        return self.storage.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.value.size
+        return self.storage.size
 
     @property
     def nbytes(self) -> int:
         """Bytes of the array, slots of optimizers not counted."""
-        return self.value.nbytes
+        return self.storage.nbytes
 
     def numpy(self) -> Array:
         """Return a copy of the current value."""
@@ -84,7 +92,7 @@ class Parameter:
         return np.array(self.value, dtype=dtype, copy=copy)
 
     def __len__(self) -> int:
-        return len(self.value)
+        return len(self.storage)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {self.shape} {self.dtype} on {self.placement}>"
@@ -110,13 +118,26 @@ class Table(Parameter):
                 f"Received: shape {value.shape}, strides {value.strides}, writable {value.flags.writeable}."
             )
         super().__init__(value, name, trainable)
+        self.idle: IdleRows | None = None
+
+    @property
+    def value(self) -> Array:
+        """The matrix itself, after every idle row has been brought up to date."""
+        self.finish()
+        return self.storage
+
+    def finish(self) -> None:
+        """Bring all idle rows up to date, in one parallel pass over the table; without idle rows nothing is done."""
+        if self.idle is not None and not self.idle.is_finished:
+            backend_of(self).finish_rows(self)
+            self.idle.finished_at = self.idle.clock.now
 
     @property
     def input_dim(self) -> int:
         """Number of rows, the size of the vocabulary."""
-        return int(self.value.shape[0])
+        return int(self.storage.shape[0])
 
     @property
     def output_dim(self) -> int:
         """Number of columns, the size of a vector."""
-        return int(self.value.shape[1])
+        return int(self.storage.shape[1])

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +24,14 @@ FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
 FLOORS = (
     {"kernels", "named", "checks", "_version"},
     {"dispatch", "backends"},
-    {"table", "row_gradient", "ids", "ragged", "out_of_range", "placement"},
+    {"table", "row_gradient", "idle_rows", "ids", "ragged", "out_of_range", "placement"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
     {"models", "embedding", "embedding_bag", "layers"},
     {"__init__"},
 )
-SIDEWAYS = {  # what a part may import on its own floor; a part's own files are always allowed
+SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own files are always allowed
     "dispatch": {"backends"},
+    "table": {"idle_rows"},
     "ids": {"ragged"},
     "out_of_range": {"ids"},
     "losses": {"tape"},
@@ -37,6 +39,7 @@ SIDEWAYS = {  # what a part may import on its own floor; a part's own files are 
     "embedding": {"models"},
     "embedding_bag": {"models", "embedding"},
     "layers": {"models", "embedding", "embedding_bag"},
+    "models.sequential": {"embedding", "layers"},  # an embedding has to come first; configs name layers
 }
 STRANGERS = {"backends.cpu": "backends.cuda", "backends.cuda": "backends.cpu"}
 HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda"}
@@ -48,6 +51,7 @@ LONGEST_MODULE = 300
 LONGEST_FUNCTION = 60
 MEDIAN_FUNCTION = 10
 MOST_ARGUMENTS = 7
+KERAS_SIGNATURES = {"__init__", "fit"}
 
 
 class Module(NamedTuple):
@@ -78,16 +82,18 @@ MODULES = read_package()
 FOLDERS = {str(path.parent.relative_to(FOLDER)).replace("/", ".") for path in FOLDER.glob("*/**/__init__.py")}
 
 
-def find_imports(module: Module) -> Iterator[Import]:
-    """Every import that can run, at the top or inside a function: not those for type checkers alone."""
-    nodes = [ast.parse(module.text)]
+def find_imports(module: Module, *, deferred: bool = True) -> Iterator[Import]:
+    """Every import that can run, with or without those in functions: not those for type checkers alone."""
+    nodes: list[ast.AST] = [ast.parse(module.text)]
     while nodes:
         node = nodes.pop()
+        if not deferred and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Constant):
+            continue
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             nodes.extend(node.orelse)
             continue
         nodes.extend(ast.iter_child_nodes(node))
-        yield from (Import(target, node.lineno) for target in imported_names(module, node))
+        yield from (Import(target, getattr(node, "lineno", 0)) for target in imported_names(module, node))
 
 
 def imported_names(module: Module, node: ast.AST) -> list[str]:
@@ -97,9 +103,9 @@ def imported_names(module: Module, node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         return [f"{absolute_source(module, node)}.{alias.name}" for alias in node.names]
     if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORTERS:
-        return [name.value for name in node.args[:1] if isinstance(name, ast.Constant)]
+        return [str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant)]
     if isinstance(node, ast.Constant) and re.fullmatch(rf"{PACKAGE}(\.\w+)+", str(node.value)):
-        return [node.value]  # a name kept for a later import_module
+        return [str(node.value)]  # a name kept for a later import_module
     return []
 
 
@@ -134,11 +140,27 @@ def find_wrong_directions(module: Module) -> list[str]:
             continue
         inner = target.removeprefix(PACKAGE).removeprefix(".") or "__init__"
         other = part_of(inner)
-        allowed = other == part or floor_of(other) < floor_of(part) or other in SIDEWAYS.get(part, ())
+        sideways = {part, *SIDEWAYS.get(part, ()), *SIDEWAYS.get(module.name, ())}
+        allowed = floor_of(other) < floor_of(part) or other in sideways
         stranger = STRANGERS.get(module.name, "nobody")
         if not allowed or (inner + ".").startswith(stranger + "."):
             found.append(f"{module.name}:{line} imports {target}")
     return found
+
+
+def find_cycle(modules: dict[str, Module]) -> list[str]:
+    """Modules that import each other in a circle while they are being loaded; empty where there is none."""
+    graph = {}
+    for name, module in modules.items():
+        targets = [found.target.removeprefix(PACKAGE + ".") for found in find_imports(module, deferred=False)]
+        graph[name] = {
+            target for full in targets for target in (full, full.rpartition(".")[0])
+        } & modules.keys()
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def find_foreign_imports(module: Module) -> list[str]:
@@ -192,14 +214,14 @@ def find_long_modules(module: Module) -> list[str]:
 
 
 def find_many_arguments(module: Module) -> list[str]:
-    """Functions with too many arguments; constructors (they follow Keras) and kernels are exempt."""
+    """Functions with too many arguments; kernels and what follows Keras are exempt."""
     if module.name.startswith("kernels."):
         return []
     found = []
     for function in find_functions(module):
         arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         count = sum(argument.arg not in ("self", "cls") for argument in arguments)
-        if count > MOST_ARGUMENTS and function.name != "__init__":
+        if count > MOST_ARGUMENTS and function.name not in KERAS_SIGNATURES:
             found.append(f"{module.name}.{function.name} has {count} arguments")
     return found
 
@@ -264,6 +286,18 @@ def test_a_planted_violation_is_found(check: Check, planted: Module) -> None:
 @pytest.mark.parametrize("module", HARMLESS, ids=lambda module: module.name)
 def test_what_is_allowed_is_not_reported(module: Module) -> None:
     assert [problem for check in CHECKS for problem in check(module)] == []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert find_cycle(MODULES) == []
+
+
+def test_a_planted_cycle_is_found() -> None:
+    there = Module("losses", "from fastembed_layer.metrics import AUC")
+    back = Module("metrics", "from fastembed_layer import losses")
+    later = Module("metrics", "def judge():\n    from fastembed_layer import losses")
+    assert set(find_cycle({"losses": there, "metrics": back})) == {"losses", "metrics"}
+    assert find_cycle({"losses": there, "metrics": later}) == []
 
 
 def test_every_part_that_has_a_floor_exists() -> None:

@@ -1,7 +1,8 @@
 """Every operation of a backend, documented here and nowhere else.
 
 Arrays are numpy arrays on the CPU backend. `ids` are one-dimensional, contiguous, int32 or int64. A table is read
-and written through ``table.value``; no operation creates an array of the table's shape.
+and written through ``table.storage``, and where ``table.idle`` is set, rows count as they are after their idle steps.
+No operation creates an array of the table's shape.
 """
 
 from __future__ import annotations
@@ -141,7 +142,17 @@ class Backend(ABC):
             The optimizer's state, in the order of the rule.
         scalars : sequence of float
             The numbers of the rule, in its order.
+
+        Notes
+        -----
+        Where ``table.idle`` is set, each row is first brought up to date with the steps it has been idle, in the same
+        pass, and ``table.idle.last_steps`` of the rows becomes the step after the clock's present one. The caller
+        advances the clock.
         """
+
+    @abstractmethod
+    def finish_rows(self, table: Table) -> None:
+        """Bring every row of a table with ``table.idle`` up to date; table, slots and last steps change in place."""
 
     @abstractmethod
     def update_dense(

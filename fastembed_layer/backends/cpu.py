@@ -11,6 +11,7 @@ from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
 from fastembed_layer.backends.sorting import sort_keys
 from fastembed_layer.kernels.bags import gather_bags
+from fastembed_layer.kernels.exact import IDLE_RULES, IdleRule
 from fastembed_layer.kernels.gather import gather_rows
 from fastembed_layer.kernels.group import ID_SHIFT, count_segments, pack_keys
 from fastembed_layer.kernels.random import DISTRIBUTIONS, fill_random_rows
@@ -33,19 +34,23 @@ class CpuBackend(Backend):
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
         if out is None:
             out = lend_array((len(ids), table.output_dim), table.dtype)
+        lookup = _moving_rule(table)
+        kernel, first = (gather_rows, (table.storage,)) if lookup is None else (lookup.gather_rows, _idle_state(table))
         bad = run_parallel(
-            lambda begin, end: gather_rows(table.value, ids, out, begin, end), len(ids), _grain(table.value)
+            lambda begin, end: kernel(*first, ids, out, begin, end), len(ids), _grain(table.storage)
         )
         _raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
     def gather_bags(self, table: Table, ids: Array, offsets: Array, scales: Array | None) -> Array:
         out = lend_array((len(offsets) - 1, table.output_dim), table.dtype)
+        lookup = _moving_rule(table)
+        kernel, first = (gather_bags, (table.storage,)) if lookup is None else (lookup.gather_bags, _idle_state(table))
         rows_per_bag = max(1, len(ids) // max(1, len(out)))
         bad = run_parallel(
-            lambda begin, end: gather_bags(table.value, ids, offsets, scales, out, begin, end),
+            lambda begin, end: kernel(*first, ids, offsets, scales, out, begin, end),
             len(out),
-            max(1, _grain(table.value) // rows_per_bag),
+            max(1, _grain(table.storage) // rows_per_bag),
         )
         _raise_for_bad_id(bad, ids, table.input_dim)
         return out
@@ -86,17 +91,26 @@ class CpuBackend(Backend):
     ) -> None:
         gradient, keys = grouped
         values, scales = _as_dtype(gradient.values, table.dtype), _as_dtype(gradient.scales, table.dtype)
-        kernel, state, numbers = RULES[rule].update_rows, (table.value, *slots), _as_scalars(scalars, table.dtype)
+        numbers = _as_scalars(scalars, table.dtype)
+        first: tuple[Any, ...] = ((table.storage, *slots),)
+        kernel = RULES[rule].update_rows
+        if table.idle is not None:
+            kernel, first = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
         run_parallel(
-            lambda begin, end: kernel(state, keys, values, gradient.sources, scales, numbers, begin, end),
+            lambda begin, end: kernel(*first, keys, values, gradient.sources, scales, numbers, begin, end),
             len(keys),
-            _grain(table.value),
+            _grain(table.storage),
         )
+
+    def finish_rows(self, table: Table) -> None:
+        assert table.idle is not None
+        kernel, first = IDLE_RULES[table.idle.rule].finish_rows, _idle_state(table)
+        run_parallel(lambda begin, end: kernel(*first, begin, end), table.input_dim, _grain(table.storage))
 
     def update_dense(
         self, parameter: Parameter, gradient: Array, rule: str, slots: Sequence[Array], scalars: Sequence[float]
     ) -> None:
-        state = tuple(_as_matrix(array) for array in (parameter.value, *slots))
+        state = tuple(_as_matrix(array) for array in (parameter.storage, *slots))
         matrix = _as_matrix(np.ascontiguousarray(gradient, parameter.dtype))
         kernel, numbers = RULES[rule].update_dense, _as_scalars(scalars, parameter.dtype)
         run_parallel(
@@ -112,6 +126,22 @@ class CpuBackend(Backend):
             len(out),
             _grain(out),
         )
+
+
+def _moving_rule(table: Table) -> IdleRule | None:
+    """The idle rule of a table whose rows may have moved since their last touch."""
+    if table.idle is None or table.idle.is_finished:
+        return None
+    rule = IDLE_RULES[table.idle.rule]
+    return rule if rule.moves else None
+
+
+def _idle_state(table: Table) -> tuple[Any, ...]:
+    """The first arguments of the kernels of exact mode."""
+    idle = table.idle
+    assert idle is not None
+    clock = idle.clock
+    return (table.storage, *idle.slots), idle.last_steps, clock.series, clock.base, clock.now, idle.constants
 
 
 def _grain(matrix: Array) -> int:

@@ -150,7 +150,7 @@ def checked_dtype(dtype: Any) -> np.dtype[Any]:
         found = np.dtype("float32" if dtype is None else dtype)
     except TypeError:
         found = None
-    if found not in DTYPES:
+    if found is None or found not in DTYPES:  # numpy finds None equal to float64
         raise TypeError(f"`dtype` must be float32 or float64. Received: {dtype!r}.")
     return found
 

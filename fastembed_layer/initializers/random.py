@@ -1,8 +1,9 @@
 """Initializers that draw random numbers.
 
 They come from a counter-based generator, Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as
-1, 2, 3" (SC11, 2011): the element at (row, column) depends on the seed, the row and the column, on nothing else. So a table has the same first values for every number of threads, whichever layer is built first, and
-its rows keep them when it grows. The float32 values of a seed are its float64 values as far as float32 tells.
+1, 2, 3" (SC11, 2011): the element at (row, column) depends on the seed, the row and the column and on nothing
+else. So a table has the same first values for every number of threads, whichever layer is built first, and
+its rows keep them when it grows. The float32 values of a seed are its float64 values, to float32's precision.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class _RandomInitializer(Initializer):
         self.seed = checked_seed(seed)
 
     def _draw(self, out: Array, first_row: int, distribution: str, scalars: tuple[float, float]) -> None:
-        if max(map(abs, scalars)) > np.finfo(out.dtype).max:
+        if max(map(abs, scalars)) > float(np.finfo(out.dtype).max):
             raise ValueError(f"{self!r} draws numbers that {out.dtype} cannot hold.")
         rows_before = first_row * math.prod(out.shape[1:-1])
         backend_for("cpu:0").fill_random(

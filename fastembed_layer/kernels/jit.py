@@ -1,20 +1,23 @@
 """How kernels are compiled: every numba option of the package stands in this file, once.
 
-Kernels are serial loops that release the GIL. They run in parallel because `threads.run_parallel` hands each thread
-its own range, so no numba threading layer is ever started and none can abort the process.
+Kernels are serial loops that release the GIL. They run in parallel because `threads.run_parallel` hands each
+thread its own range, so no numba threading layer is ever started and none can abort the process.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import pickle
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import register_jitable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -26,22 +29,60 @@ OPTIONS = {
     "fastmath": {"contract"},  # fused multiply-add only: NaN, infinity and the order of sums are kept
 }
 
+if hasattr(os, "register_at_fork"):
+    # A child forked while another thread compiles would find numba's lock taken, and nobody there to release it.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
+
 
 @cache
 def source_stamp() -> str:
-    """Hash of all kernel sources: a cached kernel inlines functions of other files and must not outlive them."""
+    """Hash of all kernel sources: a cached kernel inlines functions of other files, and goes when they do."""
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
+class KernelFile(IndexDataCacheFile):  # type: ignore[misc]
+    """The compiled forms of one kernel on disk, each in a file that is named and sealed by what it holds.
+
+    Numba numbers its files and keeps an index. Processes that compile at the same time can leave an index that
+    names the file of another kernel. All rules share one index, so another optimizer's step would run from then on.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Write one compiled form."""
+        content = self._dump(data)
+        with self._open_for_write(self._path_of(key)) as file:
+            file.write(self._seal(key, content) + content)
+
+    def load(self, key: Any) -> Any:
+        """Return one compiled form; None if there is no file, or one that is stale, damaged or another's."""
+        try:
+            file = Path(self._path_of(key)).read_bytes()
+        except OSError:
+            return None
+        seal, content = file[: hashlib.sha256().digest_size], file[hashlib.sha256().digest_size :]
+        return pickle.loads(content) if seal == self._seal(key, content) else None
+
+    def _path_of(self, key: Any) -> str:
+        name = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        return str(self._data_path(self._index_name.removesuffix("nbi") + f"{name}.nbc"))
+
+    def _seal(self, key: Any, content: bytes) -> bytes:
+        return hashlib.sha256(f"{self._source_stamp}{key!r}".encode() + content).digest()
+
+
 class KernelCache(FunctionCache):  # type: ignore[misc]
-    """Numba's on-disk cache, except that any kernel source invalidates it and that failing to write is no error."""
+    """Numba's on-disk cache, but any kernel source invalidates it, and failing to write is no error."""
 
     def __init__(self, function: Callable[..., Any]):
         super().__init__(function)
-        self._cache_file._source_stamp = source_stamp()
+        self._cache_file = KernelFile(self._cache_path, self._impl.filename_base, source_stamp())
 
     def save_overload(self, signature: Any, data: Any) -> None:
         try:

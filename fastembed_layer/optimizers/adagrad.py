@@ -20,7 +20,7 @@ class Adagrad(Optimizer):
     epsilon : float
         Added under the root.
     **keywords
-        ``name`` and ``check_numerics`` of `Optimizer`.
+        ``name``, ``update`` (both modes give the same) and ``check_numerics`` of `Optimizer`.
 
     Notes
     -----

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
+import numpy as np
+
 from fastembed_layer.checks import check_flag, check_number
+from fastembed_layer.optimizers.idle_book import IdleMotion, logarithm
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
+
+Array = np.ndarray[Any, Any]
+
+TERMS = 6
+LARGEST_ERROR = 1e-6  # of the sum over idle steps, relative
+NOTHING_LEFT = 1e-13
 
 
 class Adam(Optimizer):
@@ -23,15 +33,22 @@ class Adam(Optimizer):
     amsgrad : bool
         Whether the largest second moment so far is used.
     **keywords
-        ``name`` and ``check_numerics`` of `Optimizer`.
+        ``name``, ``update`` and ``check_numerics`` of `Optimizer`.
 
     Notes
     -----
     ``alpha = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)``; ``m += (g - m)(1 - beta_1)``;
     ``v += (g^2 - v)(1 - beta_2)``; AMSGrad ``h = max(h, v)`` in place of v; ``w -= alpha m / (sqrt(v) + epsilon)``;
-    t counts the steps of the optimizer and g is the summed gradient of a row. A row outside the batch is left as it
-    is, its averages too: this is the algorithm of PyTorch's ``SparseAdam``, not what Keras computes for a dense
-    gradient, where such rows go on moving.
+    t counts the steps of the optimizer and g is the summed gradient of a row.
+
+    An idle row goes on moving while its m fades. Over its idle steps s, n of them since its last touch, that is
+    ``m / (sqrt(v) + epsilon)`` times the sum of ``alpha_s (beta_1 / r)^n / (1 + u (r^-n - 1))`` with
+    ``r = sqrt(beta_2)`` and ``u = epsilon / (sqrt(v) + epsilon)``. The sum depends on the element through u alone,
+    so it is kept, for each possible last step, as a polynomial in u: the one that interpolates it in six Chebyshev
+    nodes. It is off by at most 7e-15 of the sum for the default decays. For decays where it would be off by more
+    than 1e-6, among them all with ``beta_1 >= sqrt(beta_2)``, the steps are walked one by one, at most until
+    ``beta_1^n`` is below 1e-13. ``update="lazy"`` leaves idle rows as they are, which is the algorithm of PyTorch's
+    ``SparseAdam`` and not what Keras computes.
 
     References
     ----------
@@ -74,7 +91,49 @@ class Adam(Optimizer):
         rate = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         return (rate, 1 - self.beta_1, 1 - self.beta_2, self.epsilon)
 
+    def idle_motion(self) -> IdleMotion | None:
+        """Return how rows change in a step without a gradient."""
+        constants = (logarithm(self.beta_1), logarithm(self.beta_2), self.epsilon)
+        if self.amsgrad:
+            return IdleMotion("amsgrad", constants, fading_weights(self.beta_1))
+        weights = interpolation_weights(self.beta_1, self.beta_2)
+        if weights is None:
+            horizon = len(fading_weights(self.beta_1))
+            return IdleMotion("adam_stepwise", (*constants, float(horizon)), np.ones((1, 1)))
+        return IdleMotion("adam", constants, weights)
+
+    def idle_amount(self, learning_rate: float, step: int) -> float:
+        """Return what one step contributes to the sums: its rate with the bias corrections."""
+        return self.scalars(learning_rate, step)[0]
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
         return super().get_config() | own
+
+
+def fading_weights(decay: float) -> Array:
+    """Return decay, decay^2, ... as a column, until nothing is left."""
+    horizon = 1 if decay <= NOTHING_LEFT else math.ceil(math.log(NOTHING_LEFT) / math.log(decay))
+    return decay ** np.arange(1.0, horizon + 1)[:, None]
+
+
+@cache
+def interpolation_weights(beta_1: float, beta_2: float) -> Array | None:
+    """Return the polynomials in u of the terms of Adam's sum over idle steps, shape (horizon, TERMS).
+
+    Row n - 1 interpolates ``(beta_1 / r)^n / (1 + u (r^-n - 1))`` in the Chebyshev nodes of [0, 1]. None where the
+    sum does not converge or the polynomial is not near enough.
+    """
+    root = math.sqrt(beta_2)
+    if beta_1 >= root:
+        return None
+    fading = fading_weights(beta_1 / root)
+    growth = root ** -np.arange(1.0, len(fading) + 1)[:, None] - 1
+    nodes = (1 + np.cos((2 * np.arange(TERMS) + 1) * np.pi / (2 * TERMS))) / 2
+    basis = np.vander(nodes, increasing=True)
+    weights = np.linalg.solve(basis, (fading / (1 + growth * nodes)).T).T
+    grid = np.linspace(0, 1, 101)
+    sums = (fading / (1 + growth * grid)).sum(axis=0)
+    errors = np.vander(grid, TERMS, increasing=True) @ weights.sum(axis=0) / sums - 1
+    return weights if np.abs(errors).max() < LARGEST_ERROR else None

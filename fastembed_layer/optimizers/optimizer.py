@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.checks import check_flag, check_number
+from fastembed_layer.checks import check_choice, check_flag, check_number
 from fastembed_layer.dispatch import backend_of
+from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
 from fastembed_layer.row_gradient import RowGradient
-from fastembed_layer.table import Parameter
+from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 Gradient = Array | RowGradient
 Schedule = Callable[[int], float]
+
+UPDATE_MODES = ("exact", "lazy")
 
 # Keys of Keras's optimizer configs: for the first ones only the value that switches them off is understood.
 SWITCHED_OFF = {
@@ -33,8 +36,7 @@ WITHOUT_EFFECT = ("ema_momentum", "ema_overwrite_frequency", "jit_compile", "is_
 class Optimizer:
     """Base of all optimizers.
 
-    A `RowGradient` trains the rows it holds and touches no other row or slot: a step costs what the batch's rows
-    cost. Repeated ids are summed before the optimizer sees them.
+    A step on a `RowGradient` costs what its rows cost. Repeated ids are summed before the optimizer sees them.
 
     Parameters
     ----------
@@ -42,6 +44,11 @@ class Optimizer:
         The rate, or a schedule ``step -> rate`` that is asked with the number of finished steps.
     name : str, optional
         Name of the optimizer.
+    update : {"exact", "lazy"}
+        What becomes of the rows of a table that a batch does not hold. Exact: what the dense optimizer would make of
+        them; momentum goes on moving them. They are brought up to date when they are next looked up or updated, by a
+        closed form, so the cost is that of the touched rows all the same. Lazy: they and their slots keep their
+        bits, as in PyTorch's ``SparseAdam``; that is another algorithm.
     check_numerics : bool
         Whether NaN or infinity in a gradient refuses the step, before anything is written. By default they
         propagate into the weights, as in Keras.
@@ -55,12 +62,20 @@ class Optimizer:
         optimizer.
     """
 
-    def __init__(self, learning_rate: float | Schedule, name: str | None = None, check_numerics: bool = False):
+    def __init__(
+        self,
+        learning_rate: float | Schedule,
+        name: str | None = None,
+        update: str = "exact",
+        check_numerics: bool = False,
+    ):
         self.learning_rate = learning_rate
+        self.update = check_choice(update, "update", UPDATE_MODES)
         self.name = name or type(self).__name__.lower()
         self.check_numerics = check_flag(check_numerics, "check_numerics")
         self.iterations = 0
         self.slots: dict[Parameter, dict[str, Array]] = {}
+        self._idle_book = IdleBook()
 
     @property
     def learning_rate(self) -> float | Schedule:
@@ -83,6 +98,18 @@ class Optimizer:
     def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
         """Return the numbers of the rule for one step; steps count from 1."""
         return (learning_rate,)
+
+    def idle_motion(self) -> IdleMotion | None:
+        """Return how rows change in a step without a gradient; None when nothing changes."""
+        return None
+
+    def idle_amount(self, learning_rate: float, step: int) -> float:
+        """Return what one step contributes to the sums of `idle_motion`."""
+        return learning_rate
+
+    def finish(self, table: Table) -> None:
+        """Bring all rows of a table up to date, in one parallel pass; reading the table's value does so by itself."""
+        table.finish()
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Gradient | None, Parameter]]) -> int:
         """Make one step.
@@ -114,11 +141,13 @@ class Optimizer:
             for parameter, gradient in pairs
         ]
         all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
+        tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
+        motion = self.idle_motion() if self.update == "exact" else None
+        self._idle_book.open_step(tables, motion, self.slots)
         numbers = self.scalars(rate, self.iterations + 1)
         for (parameter, _), gradient, slots in zip(pairs, grouped, all_slots, strict=True):
-            backend = backend_of(parameter)
-            update: Any = backend.update_dense if isinstance(gradient, np.ndarray) else backend.update_rows
-            update(parameter, gradient, self.rule, slots, numbers)
+            self._update(parameter, gradient, slots, numbers)
+        self._idle_book.close_step(tables, self.idle_amount(rate, self.iterations + 1))
         for parameter, gradient in pairs:
             apply_constraint(parameter, gradient)
         self.iterations += 1
@@ -136,7 +165,7 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer without state."""
-        config = {"name": self.name, "learning_rate": self.learning_rate}
+        config = {"name": self.name, "learning_rate": self.learning_rate, "update": self.update}
         return config | ({"check_numerics": True} if self.check_numerics else {})
 
     @classmethod
@@ -154,6 +183,15 @@ class Optimizer:
             if value not in off:
                 raise ValueError(f"`{key}` is not among the options of {cls.__name__}. Received: {key}={value!r}.")
         return cls(**arguments)
+
+    def _update(self, parameter: Parameter, gradient: Any, slots: list[Array], numbers: tuple[float, ...]) -> None:
+        backend = backend_of(parameter)
+        if not isinstance(gradient, np.ndarray):
+            backend.update_rows(parameter, gradient, self.rule, slots, numbers)  # type: ignore[arg-type]
+            return
+        if isinstance(parameter, Table):
+            touch_all_rows(parameter)
+        backend.update_dense(parameter, gradient, self.rule, slots, numbers)
 
     def _rate_of_step(self) -> float:
         if not callable(self._learning_rate):
@@ -196,7 +234,7 @@ def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
         return
     if isinstance(gradient, RowGradient) and getattr(constraint, "is_row_local", False):
         touched = np.unique(gradient.ids)
-        parameter.value[touched] = constraint(parameter.value[touched])
+        parameter.storage[touched] = constraint(parameter.storage[touched])
     else:
         parameter.value[...] = constraint(parameter.value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.checks import check_flag, check_number
+from fastembed_layer.optimizers.idle_book import IdleMotion, logarithm
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
 
 
@@ -24,13 +25,14 @@ class RMSprop(Optimizer):
     centered : bool
         Whether the average gradient is subtracted from the second moment.
     **keywords
-        ``name`` and ``check_numerics`` of `Optimizer`.
+        ``name``, ``update`` and ``check_numerics`` of `Optimizer`.
 
     Notes
     -----
     ``v = rho v + (1 - rho) g^2``; centered ``a = rho a + (1 - rho) g`` and ``d = v - a^2 + epsilon``, else
     ``d = v + epsilon``; ``w -= lr g / sqrt(d)``, or with momentum ``m = momentum m + lr g / sqrt(d)`` and
-    ``w -= m``; g is the summed gradient of a row. A row outside the batch is left as it is, its averages too.
+    ``w -= m``; g is the summed gradient of a row. Idle for k steps, a row's averages are multiplied by ``rho^k``, and
+    with momentum it moves by ``-m (momentum + ... + momentum^k)``; ``update="lazy"`` leaves all of it as it is.
 
     References
     ----------
@@ -72,6 +74,10 @@ class RMSprop(Optimizer):
     def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
         """Return the numbers of the rule for one step."""
         return (learning_rate, self.rho, 1 - self.rho, self.momentum, self.epsilon)
+
+    def idle_motion(self) -> IdleMotion | None:
+        """Return how rows change in a step without a gradient."""
+        return IdleMotion(self.rule, (logarithm(self.rho), self.momentum))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.checks import check_flag, check_number
+from fastembed_layer.optimizers.idle_book import IdleMotion
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
 
 
@@ -20,13 +21,13 @@ class SGD(Optimizer):
     nesterov : bool
         Whether the momentum is Nesterov's.
     **keywords
-        ``name`` and ``check_numerics`` of `Optimizer`.
+        ``name``, ``update`` and ``check_numerics`` of `Optimizer`.
 
     Notes
     -----
     Keras's formulas, g the summed gradient of a row: ``w -= lr g``; with momentum ``m = momentum m - lr g`` and
-    ``w += m``; Nesterov [1]_ ``w += momentum m - lr g`` with the new m. A row outside the batch is left as it is, its
-    momentum too.
+    ``w += m``; Nesterov [1]_ ``w += momentum m - lr g`` with the new m. Idle for k steps, a row moves by
+    ``m (momentum + ... + momentum^k)``, Nesterov's by momentum times that; ``update="lazy"`` leaves it where it is.
 
     References
     ----------
@@ -36,7 +37,7 @@ class SGD(Optimizer):
     --------
     >>> from fastembed_layer.optimizers import SGD
     >>> SGD(0.1, momentum=0.9).get_config()
-    {'name': 'sgd', 'learning_rate': 0.1, 'momentum': 0.9, 'nesterov': False}
+    {'name': 'sgd', 'learning_rate': 0.1, 'update': 'exact', 'momentum': 0.9, 'nesterov': False}
     """
 
     def __init__(
@@ -60,6 +61,10 @@ class SGD(Optimizer):
     def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
         """Return the numbers of the rule for one step."""
         return (learning_rate,) if self.momentum == 0 else (learning_rate, self.momentum)
+
+    def idle_motion(self) -> IdleMotion | None:
+        """Return how rows change in a step without a gradient."""
+        return None if self.momentum == 0 else IdleMotion(self.rule, (self.momentum,))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

@@ -1,0 +1,89 @@
+"""What a table knows about its idle rows: the step each row is up to date with, and how to go on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+LONGEST = 1 << 16  # steps; then every row is brought up to date once and the sums start afresh
+
+
+class Clock:
+    """Counts the steps of a table and keeps, for rows last touched at each of them, the sums their rule needs.
+
+    Entry n of `series` belongs to the rows that were last touched at step ``base + n``. A step adds
+    ``amount * weights[k - 1]`` to the entry of the rows that have been idle for k steps; beyond ``len(weights)``
+    steps an entry is finished. So a step costs the same however long the training lasts, and the memory is bounded
+    by `LONGEST` entries.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (horizon, columns)
+        What one step adds, by the number of idle steps.
+    """
+
+    def __init__(self, weights: Array):
+        self.weights = weights
+        self.base = 0
+        self.now = 0
+        self.series = np.zeros((1024, weights.shape[1]))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the rows have to be finished and the sums restarted before the next step."""
+        return self.now - self.base >= LONGEST
+
+    def advance(self, amount: float) -> None:
+        """Count one step and add its share to the sums."""
+        self.now += 1
+        entries = self.now - self.base
+        if entries >= len(self.series):
+            self.series = np.concatenate([self.series, np.zeros_like(self.series)])
+        reach = min(len(self.weights), entries)
+        self.series[entries - reach : entries] += amount * self.weights[reach - 1 :: -1]
+
+    def restart(self) -> None:
+        """Forget the sums; only when every row is up to date."""
+        self.base = self.now
+        self.series[:] = 0
+
+    def copy(self) -> Clock:
+        """Return a clock that goes its own way from here."""
+        twin = Clock(self.weights)
+        twin.base, twin.now, twin.series = self.base, self.now, self.series.copy()
+        return twin
+
+
+class IdleRows:
+    """The idle rows of one table under one optimizer.
+
+    Parameters
+    ----------
+    rule : str
+        Name of the idle rule of the kernels.
+    slots : sequence of ndarray
+        The optimizer's slots of the table, in the order of the rule.
+    clock : Clock
+        Counts the steps; may be shared by tables that are always updated together.
+    constants : tuple of float
+        The numbers of the rule.
+    input_dim : int
+        Number of rows.
+    """
+
+    def __init__(self, rule: str, slots: Sequence[Array], clock: Clock, constants: tuple[float, ...], input_dim: int):
+        self.rule = rule
+        self.slots = list(slots)
+        self.clock = clock
+        self.constants = constants
+        self.last_steps = np.full(input_dim, -1, np.int32)
+        self.finished_at = clock.now
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no step has passed since all rows were brought up to date."""
+        return self.finished_at == self.clock.now

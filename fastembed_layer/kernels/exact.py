@@ -1,0 +1,179 @@
+"""The loops of exact mode: lookups and updates of rows that may have been idle for some steps.
+
+``last_steps[row]`` is the step of the table's clock at which a row was last up to date, -1 for a row that has never
+been updated: its slots are zero, so nothing moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastembed_layer.kernels import idle, rules
+from fastembed_layer.kernels.group import end_segment, first_segment, key_id
+from fastembed_layer.kernels.jit import inlined, kernel
+from fastembed_layer.kernels.prefetch import prefetch_row
+from fastembed_layer.kernels.update import AHEAD, add_scaled, sum_segment
+
+
+@inlined
+def prefetch_state(state, row_id):  # type: ignore[no-untyped-def]
+    """Ask for one row of the table and of its slots."""
+    for matrix in state:
+        prefetch_row(matrix, row_id)
+
+
+def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
+    """Build the lookup of one rule: idle rows are brought up to date on the way to the output."""
+
+    @kernel
+    def gather_rows(
+        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any,
+        ids: Any, out: Any, begin: int, end: int,
+    ) -> int:  # fmt: skip
+        """Write the present value of ``table[ids[p]]`` to ``out[p]``; the table is not written.
+
+        Returns the first position whose id is not a row, where the writing stops, or -1.
+        """
+        input_dim, output_dim = state[0].shape
+        for position in range(begin, end):
+            if position + AHEAD < end:
+                prefetch_state(state, ids[position + AHEAD])
+            row_id = ids[position]
+            if row_id < 0 or row_id >= input_dim:
+                return position
+            last = last_steps[row_id]
+            if last < 0 or last == now:
+                row, target = state[0][row_id], out[position]
+                for column in range(output_dim):
+                    target[column] = row[column]
+            else:
+                move_idle(state, row_id, out[position], now - last, series, last - base, constants)
+        return -1
+
+    return gather_rows
+
+
+def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
+    """Build the bag lookup of one rule."""
+
+    @kernel
+    def gather_bags(
+        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any,
+        ids: Any, offsets: Any, scales: Any, out: Any, begin: int, end: int,
+    ) -> int:  # fmt: skip
+        """Sum the present values of the rows of each bag of one range; the table is not written.
+
+        Returns the first position whose id is not a row, where the summing stops, or -1.
+        """
+        input_dim, output_dim = state[0].shape
+        current = np.empty(output_dim, out.dtype)
+        for bag in range(begin, end):
+            total = out[bag]
+            total[:] = 0
+            for position in range(offsets[bag], offsets[bag + 1]):
+                if position + AHEAD < len(ids):
+                    prefetch_state(state, ids[position + AHEAD])
+                row_id = ids[position]
+                if row_id < 0 or row_id >= input_dim:
+                    return position
+                last = last_steps[row_id]
+                if last < 0 or last == now:
+                    add_scaled(total, state[0][row_id], scales, position)
+                else:
+                    move_idle(state, row_id, current, now - last, series, last - base, constants)
+                    add_scaled(total, current, scales, position)
+        return -1
+
+    return gather_bags
+
+
+def make_update_rows(
+    update_row: Callable[..., None], move_idle: Callable[..., None], decay_slots: Callable[..., None]
+) -> Callable[..., Any]:
+    """Build the update of one rule: idle steps and the new step in one pass over the row."""
+
+    @kernel
+    def update_rows(
+        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any,
+        keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, begin: int, end: int,
+    ) -> None:  # fmt: skip
+        """Sum the gradients of each row of one range, bring the row up to date, and apply the optimizer's step."""
+        total = np.empty(state[0].shape[1], state[0].dtype)
+        position = first_segment(keys, begin)
+        while position < end:
+            row_id = key_id(keys[position])
+            after = end_segment(keys, position)
+            sum_segment(total, state, keys, values, sources, scales, position, after)
+            last = last_steps[row_id]
+            if last >= 0 and last < now:
+                move_idle(state, row_id, state[0][row_id], now - last, series, last - base, constants)
+                decay_slots(state, row_id, now - last, constants)
+            update_row(state, row_id, total, scalars)
+            last_steps[row_id] = now + 1
+            position = after
+
+    return update_rows
+
+
+def make_finish_rows(move_idle: Callable[..., None], decay_slots: Callable[..., None]) -> Callable[..., Any]:
+    """Build the pass that brings all rows of one rule up to date."""
+
+    @kernel
+    def finish_rows(
+        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any, begin: int, end: int
+    ) -> None:
+        """Bring the rows of one range up to date; each row belongs to the thread of its range."""
+        for row_id in range(begin, end):
+            last = last_steps[row_id]
+            if last >= 0 and last < now:
+                move_idle(state, row_id, state[0][row_id], now - last, series, last - base, constants)
+                decay_slots(state, row_id, now - last, constants)
+                last_steps[row_id] = now
+
+    return finish_rows
+
+
+class IdleRule(NamedTuple):
+    """The kernels of one rule whose idle rows or slots change."""
+
+    moves: bool
+    gather_rows: Callable[..., Any]
+    gather_bags: Callable[..., Any]
+    update_rows: Callable[..., Any]
+    finish_rows: Callable[..., Any]
+
+
+def _idle_rule(
+    update_row: Callable[..., None], move_idle: Callable[..., None], decay_slots: Callable[..., None]
+) -> IdleRule:
+    return IdleRule(
+        move_idle is not idle.stay,
+        make_gather_rows(move_idle),
+        make_gather_bags(move_idle),
+        make_update_rows(update_row, move_idle, decay_slots),
+        make_finish_rows(move_idle, decay_slots),
+    )
+
+
+IDLE_RULES = {
+    "momentum": _idle_rule(rules.update_row_momentum, idle.move_idle_momentum, idle.decay_slots_momentum),
+    "nesterov": _idle_rule(rules.update_row_nesterov, idle.move_idle_nesterov, idle.decay_slots_momentum),
+    "rmsprop": _idle_rule(rules.update_row_rmsprop, idle.stay, idle.decay_slots_rmsprop),
+    "rmsprop_centered": _idle_rule(
+        rules.update_row_rmsprop_centered, idle.stay, idle.decay_slots_rmsprop_centered
+    ),
+    "rmsprop_momentum": _idle_rule(
+        rules.update_row_rmsprop_momentum, idle.move_idle_rmsprop_momentum, idle.decay_slots_rmsprop_momentum
+    ),
+    "rmsprop_centered_momentum": _idle_rule(
+        rules.update_row_rmsprop_centered_momentum,
+        idle.move_idle_rmsprop_momentum,
+        idle.decay_slots_rmsprop_centered_momentum,
+    ),
+    "adam": _idle_rule(rules.update_row_adam, idle.move_idle_adam, idle.decay_slots_adam),
+    "adam_stepwise": _idle_rule(rules.update_row_adam, idle.move_idle_adam_stepwise, idle.decay_slots_adam),
+    "amsgrad": _idle_rule(rules.update_row_amsgrad, idle.move_idle_amsgrad, idle.decay_slots_adam),
+}

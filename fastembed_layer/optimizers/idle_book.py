@@ -1,0 +1,104 @@
+"""The bookkeeping of exact mode: which tables go on moving, and one clock for those that are stepped together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastembed_layer.idle_rows import Clock, IdleRows
+from fastembed_layer.table import Parameter, Table
+
+Array = np.ndarray[Any, Any]
+
+NO_SUMS = np.zeros((1, 1))
+
+
+def logarithm(decay: float) -> float:
+    """Return the logarithm of a decay in ``[0, 1]``; minus infinity for 0."""
+    return math.log(decay) if decay > 0 else -math.inf
+
+
+class IdleMotion(NamedTuple):
+    """How the rows of a table change in steps without a gradient.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the idle rule of the kernels.
+    constants : tuple of float
+        Its numbers.
+    weights : ndarray of float64, shape (horizon, columns)
+        What a step adds to the sums of rows that have been idle for 1, 2, ... steps.
+    """
+
+    rule: str
+    constants: tuple[float, ...]
+    weights: Array = NO_SUMS
+
+
+class IdleBook:
+    """The idle rows of all tables of one optimizer.
+
+    Tables that have taken part in the same steps share a clock, whose sums are then kept once. A table that misses a
+    step stays as it is, as it would in Keras, so its clock parts from the others'.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[Table, IdleRows] = {}
+
+    def open_step(
+        self, tables: list[Table], motion: IdleMotion | None, slots: Mapping[Parameter, dict[str, Array]]
+    ) -> None:
+        """Make the tables of a step ready: no other optimizer's steps are outstanding, and their clock has room."""
+        for table in tables:
+            entry = self._entries.get(table)
+            if table.idle is not entry or entry is None:
+                table.finish()
+                table.idle = None
+        if motion is None:
+            return
+        fresh = Clock(motion.weights)
+        for table in tables:
+            if table not in self._entries:
+                values = slots[table].values()
+                self._entries[table] = IdleRows(motion.rule, list(values), fresh, motion.constants, table.input_dim)
+            table.idle = self._entries[table]
+        self._part_clocks(tables)
+        self._restart_full_clocks(tables)
+
+    def close_step(self, tables: list[Table], amount: float) -> None:
+        """Let the clocks of the tables of a step go on by one step."""
+        clocks = {id(table.idle.clock): table.idle.clock for table in tables if table.idle is not None}
+        for clock in clocks.values():
+            clock.advance(amount)
+
+    def _part_clocks(self, tables: list[Table]) -> None:
+        present = set(tables)
+        absent = {id(entry.clock) for table, entry in self._entries.items() if table not in present}
+        twins: dict[int, Clock] = {}
+        for table in tables:
+            entry = self._entries[table]
+            if id(entry.clock) in absent:
+                entry.clock = twins.setdefault(id(entry.clock), entry.clock.copy())
+
+    def _restart_full_clocks(self, tables: list[Table]) -> None:
+        full = {id(self._entries[table].clock) for table in tables if self._entries[table].clock.is_full}
+        if not full:
+            return
+        for table in tables:
+            if id(self._entries[table].clock) in full:
+                table.finish()
+        for table in tables:
+            clock = self._entries[table].clock
+            if clock.is_full:
+                clock.restart()
+
+
+def touch_all_rows(table: Table) -> None:
+    """Prepare a table for a dense gradient, which updates every row."""
+    table.finish()
+    if table.idle is not None:
+        table.idle.last_steps[:] = table.idle.clock.now + 1
