@@ -166,8 +166,7 @@ class MinMaxNorm(_NormConstraint):
         self.rate = check_number(rate, "rate", 0, 1)
         if self.min_value > self.max_value:
             raise ValueError(
-                "`min_value` must not exceed `max_value`. "
-                f"Received: min_value={min_value!r}, max_value={max_value!r}."
+                f"`min_value` must not exceed `max_value`. Received: min_value={min_value!r}, max_value={max_value!r}."
             )
 
     def _wanted_norms(self, norms: Array) -> Any:
@@ -198,8 +197,7 @@ class FunctionConstraint(Constraint):
         projected = np.array(self.function(weights), weights.dtype)
         if projected.shape != weights.shape:
             raise ValueError(
-                f"The constraint {self.describe()} must return the shape {weights.shape}. "
-                f"Received: {projected.shape}."
+                f"The constraint {self.describe()} must return the shape {weights.shape}. Received: {projected.shape}."
             )
         return projected
 
@@ -210,8 +208,7 @@ class FunctionConstraint(Constraint):
     def get_config(self) -> dict[str, Any]:
         """Refuse: a config cannot hold a function."""
         raise ValueError(
-            f"The constraint {self.describe()} is a plain function and has no config; "
-            "subclass `Constraint` instead."
+            f"The constraint {self.describe()} is a plain function and has no config; subclass `Constraint` instead."
         )
 
 

@@ -214,8 +214,7 @@ class Embedding(Layer):
             return (*shape, self.output_dim)
         lengths = shape[1:]
         agree = len(lengths) == len(self.input_length) and all(
-            have is None or want is None or have == want
-            for have, want in zip(lengths, self.input_length, strict=True)
+            have is None or want is None or have == want for have, want in zip(lengths, self.input_length, strict=True)
         )
         if not agree:
             shown = self.input_length[0] if len(self.input_length) == 1 else self.input_length
@@ -253,7 +252,10 @@ class Embedding(Layer):
             "mask_zero": self.mask_zero,
             "input_length": _shown_length(self.input_length),
         }
-        own = {"out_of_range": (self.out_of_range, "raise"), "regularizer_scope": (self.regularizer_scope, "table")}
+        own = {
+            "out_of_range": (self.out_of_range, "raise"),
+            "regularizer_scope": (self.regularizer_scope, "table"),
+        }
         return config | {key: value for key, (value, default) in own.items() if value != default}
 
     def _look_up(self, ids: Array, shape: tuple[int, ...]) -> tuple[Array, Replaced]:

@@ -97,7 +97,7 @@ class NamedObjects(Generic[Thing]):
     def _build(self, cls: type[Thing], arguments: dict[str, Any]) -> Thing:
         from_config = getattr(cls, "from_config", None)
         try:
-            return from_config(arguments) if from_config else cls(**arguments)  # type: ignore[no-any-return]
+            return from_config(arguments) if from_config else cls(**arguments)
         except TypeError as error:
             raise ValueError(f"The {self.kind} {cls.__name__} cannot be built from {arguments!r}: {error}") from error
 

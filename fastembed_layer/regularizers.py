@@ -217,8 +217,7 @@ class FunctionRegularizer(Regularizer):
     def get_config(self) -> dict[str, Any]:
         """Refuse: a config cannot hold a function."""
         raise ValueError(
-            f"The regularizer {self.describe()} is a plain function and has no config; "
-            "subclass `Regularizer` instead."
+            f"The regularizer {self.describe()} is a plain function and has no config; subclass `Regularizer` instead."
         )
 
 

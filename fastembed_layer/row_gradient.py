@@ -58,8 +58,8 @@ class RowGradient:
         self.ids = _checked_ids(ids)
         self.values = _checked_values(values, int(shape[1]))
         self.shape = (int(shape[0]), int(shape[1]))
-        self.sources = sources
-        self.scales = scales
+        self.sources = None if sources is None else _checked_sources(sources, len(self.ids), len(self.values))
+        self.scales = None if scales is None else _checked_scales(scales, len(self.ids))
         if sources is None and len(self.ids) != len(self.values):
             raise ValueError(
                 "`values` must hold one gradient vector per id. "
@@ -147,12 +147,32 @@ def _checked_ids(ids: Any) -> Array:
     return ids.astype(np.int64)
 
 
+def _checked_sources(sources: Any, n_ids: int, n_values: int) -> Array:
+    sources = np.ascontiguousarray(sources)
+    if sources.dtype.kind not in "iu":
+        raise TypeError(f"`sources` of a row gradient must be integers. Received: dtype {sources.dtype}.")
+    if sources.shape != (n_ids,):
+        raise ValueError(f"`sources` of a row gradient must have the shape ({n_ids},). Received: {sources.shape}.")
+    if n_ids and (sources.min() < 0 or sources.max() >= n_values):
+        raise ValueError(
+            f"`sources` of a row gradient must lie in [0, {n_values}). Received: {sources.min()} to {sources.max()}."
+        )
+    return sources.astype(np.int64, copy=False)
+
+
+def _checked_scales(scales: Any, n_ids: int) -> Array:
+    scales = np.ascontiguousarray(scales)
+    if scales.dtype.kind != "f":
+        raise TypeError(f"`scales` of a row gradient must be floats. Received: dtype {scales.dtype}.")
+    if scales.shape != (n_ids,):
+        raise ValueError(f"`scales` of a row gradient must have the shape ({n_ids},). Received: {scales.shape}.")
+    return scales
+
+
 def _checked_values(values: Any, output_dim: int) -> Array:
     values = np.ascontiguousarray(values)
     if values.dtype.kind != "f":
         raise TypeError(f"`values` of a row gradient must be floats. Received: dtype {values.dtype}.")
     if values.ndim != 2 or values.shape[1] != output_dim:
-        raise ValueError(
-            f"`values` of a row gradient must have the shape (n, {output_dim}). Received: {values.shape}."
-        )
+        raise ValueError(f"`values` of a row gradient must have the shape (n, {output_dim}). Received: {values.shape}.")
     return values

@@ -144,9 +144,9 @@ class GradientTape:
     @staticmethod
     def _pull_back(call: RecordedCall, gradient: Array, found: dict[int, Gradient]) -> None:
         cotangents = call.pullback(gradient)
-        for array, part in zip(call.inputs, cotangents.inputs, strict=True):
-            if part is not None:
-                _add(found, array, part)
+        for array, d_array in zip(call.inputs, cotangents.inputs, strict=True):
+            if d_array is not None:
+                _add(found, array, d_array)
         for parameter, part in cotangents.parameters:
             _add(found, parameter, part)
 

@@ -233,7 +233,7 @@ CHECKS = {
         Module("table", "from fastembed_layer import Embedding"),
         Module("dispatch", "def pick():\n    from fastembed_layer.table import Table"),
         Module("dispatch", "PLACES = {'gpu': 'fastembed_layer.table'}"),
-        Module("losses", "from . import embedding"),
+        Module("losses.base", "from .. import embedding"),
         Module("tape", "from fastembed_layer import metrics"),
         Module("models.core", "from ..embedding import Embedding"),
         Module("backends.cpu", "from fastembed_layer.backends import cuda"),

@@ -123,7 +123,12 @@ class Backend(ABC):
 
     @abstractmethod
     def update_rows(
-        self, table: Table, grouped: GroupedGradient, rule: str, slots: Sequence[Array], scalars: Sequence[float]
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
     ) -> None:
         """Apply one optimizer step to the rows of a gradient; table and slots change in place, other rows do not.
 
@@ -156,7 +161,12 @@ class Backend(ABC):
 
     @abstractmethod
     def update_dense(
-        self, parameter: Parameter, gradient: Array, rule: str, slots: Sequence[Array], scalars: Sequence[float]
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
     ) -> None:
         """Apply one optimizer step to every element of a parameter; parameter and slots change in place.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
+Kernel = Callable[..., Any]
 
 BYTES_PER_THREAD = 1 << 18  # work below this is done before a second thread has woken up
 
@@ -32,20 +34,19 @@ class CpuBackend(Backend):
     """Numba kernels on the package's own threads."""
 
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
-        if out is None:
-            out = lend_array((len(ids), table.output_dim), table.dtype)
-        lookup = _moving_rule(table)
-        kernel, first = (gather_rows, (table.storage,)) if lookup is None else (lookup.gather_rows, _idle_state(table))
-        bad = run_parallel(
-            lambda begin, end: kernel(*first, ids, out, begin, end), len(ids), _grain(table.storage)
-        )
+        rows = _checked_out(out, (len(ids), table.output_dim), table.dtype)
+        moving = _moving_rule(table)
+        kernel: Kernel = gather_rows if moving is None else moving.gather_rows
+        first = (table.storage,) if moving is None else _idle_state(table)
+        bad = run_parallel(lambda begin, end: kernel(*first, ids, rows, begin, end), len(ids), _grain(table.storage))
         _raise_for_bad_id(bad, ids, table.input_dim)
-        return out
+        return rows
 
     def gather_bags(self, table: Table, ids: Array, offsets: Array, scales: Array | None) -> Array:
         out = lend_array((len(offsets) - 1, table.output_dim), table.dtype)
-        lookup = _moving_rule(table)
-        kernel, first = (gather_bags, (table.storage,)) if lookup is None else (lookup.gather_bags, _idle_state(table))
+        moving = _moving_rule(table)
+        kernel: Kernel = gather_bags if moving is None else moving.gather_bags
+        first = (table.storage,) if moving is None else _idle_state(table)
         rows_per_bag = max(1, len(ids) // max(1, len(out)))
         bad = run_parallel(
             lambda begin, end: kernel(*first, ids, offsets, scales, out, begin, end),
@@ -70,7 +71,7 @@ class CpuBackend(Backend):
     def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
         keys = self.group_gradient(gradient).keys
         bounds = np.linspace(0, len(keys), 1 + max(1, len(keys) >> 14)).astype(np.int64)
-        counts = [count_segments(keys, begin, end) for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        counts = [count_segments(keys, begin, end) for begin, end in pairwise(bounds)]
         places = np.concatenate([[0], np.cumsum(counts)])
         ids = np.empty(places[-1], np.int64)
         sums = lend_array((len(ids), gradient.shape[1]), gradient.dtype)
@@ -87,7 +88,12 @@ class CpuBackend(Backend):
         return ids, sums
 
     def update_rows(
-        self, table: Table, grouped: GroupedGradient, rule: str, slots: Sequence[Array], scalars: Sequence[float]
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
     ) -> None:
         gradient, keys = grouped
         values, scales = _as_dtype(gradient.values, table.dtype), _as_dtype(gradient.scales, table.dtype)
@@ -108,14 +114,17 @@ class CpuBackend(Backend):
         run_parallel(lambda begin, end: kernel(*first, begin, end), table.input_dim, _grain(table.storage))
 
     def update_dense(
-        self, parameter: Parameter, gradient: Array, rule: str, slots: Sequence[Array], scalars: Sequence[float]
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
     ) -> None:
         state = tuple(_as_matrix(array) for array in (parameter.storage, *slots))
         matrix = _as_matrix(np.ascontiguousarray(gradient, parameter.dtype))
         kernel, numbers = RULES[rule].update_dense, _as_scalars(scalars, parameter.dtype)
-        run_parallel(
-            lambda begin, end: kernel(state, matrix, numbers, begin, end), len(matrix), _grain(state[0])
-        )
+        run_parallel(lambda begin, end: kernel(state, matrix, numbers, begin, end), len(matrix), _grain(state[0]))
 
     def fill_random(
         self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
@@ -126,6 +135,18 @@ class CpuBackend(Backend):
             len(out),
             _grain(out),
         )
+
+
+def _checked_out(out: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+    """Kernels do not check bounds, so what they write to is checked here."""
+    if out is None:
+        return lend_array(shape, dtype)
+    if out.shape != shape or out.dtype != dtype or not out.flags.carray:
+        raise ValueError(
+            f"`out` must be a writable C-contiguous array of shape {shape} and dtype {dtype}. "
+            f"Received: shape {out.shape}, dtype {out.dtype}, strides {out.strides}, writable {out.flags.writeable}."
+        )
+    return out
 
 
 def _moving_rule(table: Table) -> IdleRule | None:

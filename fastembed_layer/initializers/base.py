@@ -121,8 +121,7 @@ class FunctionInitializer(Initializer):
     def get_config(self) -> dict[str, Any]:
         """Refuse: a config cannot hold a function."""
         raise ValueError(
-            f"The initializer {self.name!r} is a plain function and has no config; "
-            "subclass `Initializer` instead."
+            f"The initializer {self.name!r} is a plain function and has no config; subclass `Initializer` instead."
         )
 
     def __repr__(self) -> str:

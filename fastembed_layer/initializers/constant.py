@@ -62,8 +62,7 @@ class Constant(Initializer):
             values = np.broadcast_to(self.value, shape)
         except ValueError:
             raise ValueError(
-                f"`value` must have a shape that can be broadcast to {shape}. "
-                f"Received: shape {np.shape(self.value)}."
+                f"`value` must have a shape that can be broadcast to {shape}. Received: shape {np.shape(self.value)}."
             ) from None
         copy_rows(out, first_row, values)
 

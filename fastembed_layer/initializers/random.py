@@ -38,9 +38,7 @@ class _RandomInitializer(Initializer):
         if max(map(abs, scalars)) > float(np.finfo(out.dtype).max):
             raise ValueError(f"{self!r} draws numbers that {out.dtype} cannot hold.")
         rows_before = first_row * math.prod(out.shape[1:-1])
-        backend_for("cpu:0").fill_random(
-            as_matrix(out), self.seed % SEEDS, distribution, scalars, rows_before
-        )
+        backend_for("cpu:0").fill_random(as_matrix(out), self.seed % SEEDS, distribution, scalars, rows_before)
 
 
 class RandomUniform(_RandomInitializer):

@@ -65,9 +65,7 @@ def checked_seed(seed: Any) -> int:
     if isinstance(seed, Mapping) and seed.get("class_name") == "SeedGenerator":
         return checked_seed(seed["config"]["seed"])
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(
-            f"`seed` must be an integer or None. Received: {seed!r} (of type {type(seed).__name__})."
-        )
+        raise TypeError(f"`seed` must be an integer or None. Received: {seed!r} (of type {type(seed).__name__}).")
     if not -SEEDS // 2 <= seed < SEEDS:
         raise ValueError(f"`seed` must fit into 64 bits. Received: {seed!r}.")
     return int(seed)

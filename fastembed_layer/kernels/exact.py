@@ -19,7 +19,7 @@ from fastembed_layer.kernels.update import AHEAD, add_scaled, sum_segment
 
 
 @inlined
-def prefetch_state(state, row_id):  # type: ignore[no-untyped-def]
+def prefetch_state(state: Any, row_id: Any) -> Any:
     """Ask for one row of the table and of its slots."""
     for matrix in state:
         prefetch_row(matrix, row_id)
@@ -162,9 +162,7 @@ IDLE_RULES = {
     "momentum": _idle_rule(rules.update_row_momentum, idle.move_idle_momentum, idle.decay_slots_momentum),
     "nesterov": _idle_rule(rules.update_row_nesterov, idle.move_idle_nesterov, idle.decay_slots_momentum),
     "rmsprop": _idle_rule(rules.update_row_rmsprop, idle.stay, idle.decay_slots_rmsprop),
-    "rmsprop_centered": _idle_rule(
-        rules.update_row_rmsprop_centered, idle.stay, idle.decay_slots_rmsprop_centered
-    ),
+    "rmsprop_centered": _idle_rule(rules.update_row_rmsprop_centered, idle.stay, idle.decay_slots_rmsprop_centered),
     "rmsprop_momentum": _idle_rule(
         rules.update_row_rmsprop_momentum, idle.move_idle_rmsprop_momentum, idle.decay_slots_rmsprop_momentum
     ),

@@ -17,13 +17,13 @@ POSITION_MASK = (1 << ID_SHIFT) - 1
 
 
 @inlined
-def key_id(key):  # type: ignore[no-untyped-def]
+def key_id(key: Any) -> Any:
     """The id of a sort key."""
     return np.int64(key >> np.uint64(ID_SHIFT))
 
 
 @inlined
-def key_position(key):  # type: ignore[no-untyped-def]
+def key_position(key: Any) -> Any:
     """The position of a sort key."""
     return np.int64(key & np.uint64(POSITION_MASK))
 
@@ -70,7 +70,7 @@ def move_keys(keys: Any, shift: int, starts: Any, sorted_keys: Any, begin: int, 
 
 
 @inlined
-def first_segment(keys, begin):  # type: ignore[no-untyped-def]
+def first_segment(keys: Any, begin: Any) -> Any:
     """The first position from `begin` on at which a new id starts: a segment belongs to the range it starts in."""
     while 0 < begin < len(keys) and key_id(keys[begin]) == key_id(keys[begin - 1]):
         begin += 1
@@ -78,7 +78,7 @@ def first_segment(keys, begin):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def end_segment(keys, begin):  # type: ignore[no-untyped-def]
+def end_segment(keys: Any, begin: Any) -> Any:
     """The position behind the segment that starts at `begin`."""
     row_id = key_id(keys[begin])
     end = begin + 1

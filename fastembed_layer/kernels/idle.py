@@ -10,6 +10,7 @@ the optimizer; both are float64. The closed forms are derived in the guide, "Exa
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +18,13 @@ from fastembed_layer.kernels.jit import inlined
 
 
 @inlined
-def power(log_base, idle, like):  # type: ignore[no-untyped-def]
+def power(log_base: Any, idle: Any, like: Any) -> Any:
     """``base ** idle`` in the type of an array, from the base's logarithm."""
     return like.dtype.type(math.exp(log_base * idle))
 
 
 @inlined
-def scale_row(matrix, row_id, factor):  # type: ignore[no-untyped-def]
+def scale_row(matrix: Any, row_id: Any, factor: Any) -> Any:
     """Multiply one row."""
     row = matrix[row_id]
     for column in range(len(row)):
@@ -31,14 +32,14 @@ def scale_row(matrix, row_id, factor):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def add_scaled_row(row, change, factor, target):  # type: ignore[no-untyped-def]
+def add_scaled_row(row: Any, change: Any, factor: Any, target: Any) -> Any:
     """Write ``row + factor * change``."""
     for column in range(len(target)):
         target[column] = row[column] + factor * change[column]
 
 
 @inlined
-def geometric_sum(momentum, idle):  # type: ignore[no-untyped-def]
+def geometric_sum(momentum: Any, idle: Any) -> Any:
     """``momentum + momentum^2 + ... + momentum^idle``."""
     if momentum >= 1.0:
         return float(idle)
@@ -46,38 +47,38 @@ def geometric_sum(momentum, idle):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def stay(state, row_id, target, idle, series, first, constants):  # type: ignore[no-untyped-def]
+def stay(state: Any, row_id: Any, target: Any, idle: Any, series: Any, first: Any, constants: Any) -> Any:
     """For rules that leave idle rows where they are; `target` is the row itself then."""
 
 
 @inlined
-def move_idle_momentum(state, row_id, target, idle, series, first, constants):  # type: ignore[no-untyped-def]
+def move_idle_momentum(state: Any, row_id: Any, target: Any, idle: Any, series: Any, first: Any, constants: Any) -> Any:
     """The velocity goes on without a gradient."""
     factor = target.dtype.type(geometric_sum(constants[0], idle))
     add_scaled_row(state[0][row_id], state[1][row_id], factor, target)
 
 
 @inlined
-def move_idle_nesterov(state, row_id, target, idle, series, first, constants):  # type: ignore[no-untyped-def]
+def move_idle_nesterov(state: Any, row_id: Any, target: Any, idle: Any, series: Any, first: Any, constants: Any) -> Any:
     """The velocity goes on without a gradient, one step ahead."""
     factor = target.dtype.type(constants[0] * geometric_sum(constants[0], idle))
     add_scaled_row(state[0][row_id], state[1][row_id], factor, target)
 
 
 @inlined
-def decay_slots_momentum(state, row_id, idle, constants):  # type: ignore[no-untyped-def]
+def decay_slots_momentum(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
     """The velocity fades."""
     scale_row(state[1], row_id, power(math.log(constants[0]), idle, state[1]))
 
 
 @inlined
-def decay_slots_rmsprop(state, row_id, idle, constants):  # type: ignore[no-untyped-def]
+def decay_slots_rmsprop(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
     """The average of the squares fades."""
     scale_row(state[1], row_id, power(constants[0], idle, state[1]))
 
 
 @inlined
-def decay_slots_rmsprop_centered(state, row_id, idle, constants):  # type: ignore[no-untyped-def]
+def decay_slots_rmsprop_centered(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
     """Both averages fade."""
     factor = power(constants[0], idle, state[1])
     scale_row(state[1], row_id, factor)
@@ -85,28 +86,30 @@ def decay_slots_rmsprop_centered(state, row_id, idle, constants):  # type: ignor
 
 
 @inlined
-def move_idle_rmsprop_momentum(state, row_id, target, idle, series, first, constants):  # type: ignore[no-untyped-def]
+def move_idle_rmsprop_momentum(
+    state: Any, row_id: Any, target: Any, idle: Any, series: Any, first: Any, constants: Any
+) -> Any:
     """The momentum goes on without a gradient."""
     factor = target.dtype.type(-geometric_sum(constants[1], idle))
     add_scaled_row(state[0][row_id], state[2][row_id], factor, target)
 
 
 @inlined
-def decay_slots_rmsprop_momentum(state, row_id, idle, constants):  # type: ignore[no-untyped-def]
+def decay_slots_rmsprop_momentum(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
     """The average of the squares and the momentum fade."""
     scale_row(state[1], row_id, power(constants[0], idle, state[1]))
     scale_row(state[2], row_id, power(math.log(constants[1]), idle, state[2]))
 
 
 @inlined
-def decay_slots_rmsprop_centered_momentum(state, row_id, idle, constants):  # type: ignore[no-untyped-def]
+def decay_slots_rmsprop_centered_momentum(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
     """Both averages and the momentum fade."""
     decay_slots_rmsprop_momentum(state, row_id, idle, constants)
     scale_row(state[3], row_id, power(constants[0], idle, state[3]))
 
 
 @inlined
-def move_idle_adam(state, row_id, target, idle, series, first, constants):  # type: ignore[no-untyped-def]
+def move_idle_adam(state: Any, row_id: Any, target: Any, idle: Any, series: Any, first: Any, constants: Any) -> Any:
     """Adam's sum over the idle steps as a polynomial in ``epsilon / (sqrt(v) + epsilon)``, six terms."""
     row, mean, variance = state[0][row_id], state[1][row_id], state[2][row_id]
     kind = target.dtype.type
@@ -122,7 +125,9 @@ def move_idle_adam(state, row_id, target, idle, series, first, constants):  # ty
 
 
 @inlined
-def move_idle_adam_stepwise(state, row_id, target, idle, series, first, constants):  # type: ignore[no-untyped-def]
+def move_idle_adam_stepwise(
+    state: Any, row_id: Any, target: Any, idle: Any, series: Any, first: Any, constants: Any
+) -> Any:
     """Adam step by step, for decays whose series does not converge; `series` holds the rates of the steps.
 
     The fourth constant is the number of steps after which nothing is left to move.
@@ -139,14 +144,14 @@ def move_idle_adam_stepwise(state, row_id, target, idle, series, first, constant
 
 
 @inlined
-def decay_slots_adam(state, row_id, idle, constants):  # type: ignore[no-untyped-def]
+def decay_slots_adam(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
     """Both averages fade."""
     scale_row(state[1], row_id, power(constants[0], idle, state[1]))
     scale_row(state[2], row_id, power(constants[1], idle, state[2]))
 
 
 @inlined
-def move_idle_amsgrad(state, row_id, target, idle, series, first, constants):  # type: ignore[no-untyped-def]
+def move_idle_amsgrad(state: Any, row_id: Any, target: Any, idle: Any, series: Any, first: Any, constants: Any) -> Any:
     """The largest second moment stays, so one sum serves all elements."""
     row, mean, largest = state[0][row_id], state[1][row_id], state[3][row_id]
     epsilon, total = target.dtype.type(constants[2]), target.dtype.type(series[first, 0])

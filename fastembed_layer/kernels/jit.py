@@ -24,13 +24,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 logger = logging.getLogger("fastembed_layer")
 
+SEAL_BYTES = hashlib.sha256().digest_size
+
 OPTIONS = {
     "error_model": "numpy",  # a division by zero gives inf, as in numpy, and keeps loops vectorisable
     "fastmath": {"contract"},  # fused multiply-add only: NaN, infinity and the order of sums are kept
 }
 
 if hasattr(os, "register_at_fork"):
-    # A child forked while another thread compiles would find numba's lock taken, and nobody there to release it.
+    # A child forked while another thread compiles would find numba's lock taken by nobody it knows.
     os.register_at_fork(
         before=global_compiler_lock.acquire,
         after_in_parent=global_compiler_lock.release,
@@ -50,8 +52,8 @@ def source_stamp() -> str:
 class KernelFile(IndexDataCacheFile):  # type: ignore[misc]
     """The compiled forms of one kernel on disk, each in a file that is named and sealed by what it holds.
 
-    Numba numbers its files and keeps an index. Processes that compile at the same time can leave an index that
-    names the file of another kernel. All rules share one index, so another optimizer's step would run from then on.
+    Numba numbers its files and keeps an index. Processes that compile at once can leave an index that names
+    the file of another kernel; as all rules share one index, another optimizer would run from then on.
     """
 
     def save(self, key: Any, data: Any) -> None:
@@ -66,7 +68,7 @@ class KernelFile(IndexDataCacheFile):  # type: ignore[misc]
             file = Path(self._path_of(key)).read_bytes()
         except OSError:
             return None
-        seal, content = file[: hashlib.sha256().digest_size], file[hashlib.sha256().digest_size :]
+        seal, content = file[:SEAL_BYTES], file[SEAL_BYTES:]
         return pickle.loads(content) if seal == self._seal(key, content) else None
 
     def _path_of(self, key: Any) -> str:

@@ -24,9 +24,7 @@ def _prefetch_element(typing_context: Any, matrix: Any, row: Any, column: Any) -
         strides = cgutils.unpack_tuple(builder, array.strides)
         row_bytes = builder.mul(arguments[1], strides[0])
         column_bytes = builder.mul(arguments[2], strides[1])
-        address = builder.add(
-            builder.ptrtoint(array.data, strides[0].type), builder.add(row_bytes, column_bytes)
-        )
+        address = builder.add(builder.ptrtoint(array.data, strides[0].type), builder.add(row_bytes, column_bytes))
         pointer = builder.inttoptr(address, cgutils.voidptr_t)
         number = ir.IntType(32)
         function_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
@@ -38,7 +36,7 @@ def _prefetch_element(typing_context: Any, matrix: Any, row: Any, column: Any) -
 
 
 @inlined
-def prefetch_row(matrix, row):  # type: ignore[no-untyped-def]
+def prefetch_row(matrix: Any, row: Any) -> Any:
     """Ask for every cache line of one row of a matrix."""
     for column in range(0, matrix.shape[1], CACHE_LINE // matrix.itemsize):
         _prefetch_element(matrix, row, column)

@@ -1,8 +1,8 @@
 """The update rules: what one optimizer does to one row. A new optimizer is one function here and one file above.
 
 Every function has the arguments ``(state, row_id, gradient, scalars)``: `state` is the table followed by its slots,
-matrices of one shape, in the order in which the optimizer names them; `scalars` is a tuple of numbers in the table's type,
-in the order in which the optimizer lists them. Formulas and their sources stand in the optimizers' docstrings.
+matrices of one shape, in the order in which the optimizer names them; `scalars` is a tuple of numbers in the table's
+type, in the order in which the optimizer lists them. Formulas and sources stand in the optimizers' docstrings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fastembed_layer.kernels.update import make_update_dense, make_update_rows
 
 
 @inlined
-def update_row_sgd(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_sgd(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """Plain gradient descent."""
     row = state[0][row_id]
     rate = scalars[0]
@@ -26,7 +26,7 @@ def update_row_sgd(state, row_id, gradient, scalars):  # type: ignore[no-untyped
 
 
 @inlined
-def update_row_momentum(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_momentum(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """Gradient descent with momentum."""
     row, velocity = state[0][row_id], state[1][row_id]
     rate, momentum = scalars
@@ -36,7 +36,7 @@ def update_row_momentum(state, row_id, gradient, scalars):  # type: ignore[no-un
 
 
 @inlined
-def update_row_nesterov(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_nesterov(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """Gradient descent with Nesterov's momentum."""
     row, velocity = state[0][row_id], state[1][row_id]
     rate, momentum = scalars
@@ -46,7 +46,7 @@ def update_row_nesterov(state, row_id, gradient, scalars):  # type: ignore[no-un
 
 
 @inlined
-def update_row_adagrad(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_adagrad(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """Adagrad, epsilon inside the root."""
     row, accumulator = state[0][row_id], state[1][row_id]
     rate, epsilon = scalars
@@ -56,7 +56,7 @@ def update_row_adagrad(state, row_id, gradient, scalars):  # type: ignore[no-unt
 
 
 @inlined
-def update_row_rmsprop(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_rmsprop(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """RMSprop without momentum and not centered."""
     row, velocity = state[0][row_id], state[1][row_id]
     rate, rho, one_less_rho, _, epsilon = scalars
@@ -67,7 +67,7 @@ def update_row_rmsprop(state, row_id, gradient, scalars):  # type: ignore[no-unt
 
 
 @inlined
-def update_row_rmsprop_momentum(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_rmsprop_momentum(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """RMSprop with momentum."""
     row, velocity, momentum = state[0][row_id], state[1][row_id], state[2][row_id]
     rate, rho, one_less_rho, decay, epsilon = scalars
@@ -79,7 +79,7 @@ def update_row_rmsprop_momentum(state, row_id, gradient, scalars):  # type: igno
 
 
 @inlined
-def update_row_rmsprop_centered(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_rmsprop_centered(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """RMSprop, centered, without momentum."""
     row, velocity, average = state[0][row_id], state[1][row_id], state[2][row_id]
     rate, rho, one_less_rho, _, epsilon = scalars
@@ -92,7 +92,7 @@ def update_row_rmsprop_centered(state, row_id, gradient, scalars):  # type: igno
 
 
 @inlined
-def update_row_rmsprop_centered_momentum(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_rmsprop_centered_momentum(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """RMSprop, centered, with momentum."""
     row, velocity, momentum, average = state[0][row_id], state[1][row_id], state[2][row_id], state[3][row_id]
     rate, rho, one_less_rho, decay, epsilon = scalars
@@ -106,7 +106,7 @@ def update_row_rmsprop_centered_momentum(state, row_id, gradient, scalars):  # t
 
 
 @inlined
-def update_row_adam(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_adam(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """Adam; the bias corrections are part of the rate."""
     row, mean, variance = state[0][row_id], state[1][row_id], state[2][row_id]
     rate, one_less_beta_1, one_less_beta_2, epsilon = scalars
@@ -118,7 +118,7 @@ def update_row_adam(state, row_id, gradient, scalars):  # type: ignore[no-untype
 
 
 @inlined
-def update_row_amsgrad(state, row_id, gradient, scalars):  # type: ignore[no-untyped-def]
+def update_row_amsgrad(state: Any, row_id: Any, gradient: Any, scalars: Any) -> Any:
     """Adam with the largest variance seen so far."""
     row, mean, variance, largest = state[0][row_id], state[1][row_id], state[2][row_id], state[3][row_id]
     rate, one_less_beta_1, one_less_beta_2, epsilon = scalars

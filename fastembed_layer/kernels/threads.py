@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -109,7 +110,7 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
     if parts <= 1:
         return [task(0, size)]
     bounds = [size * part // parts for part in range(parts + 1)]
-    futures = [_submit(task, begin, end) for begin, end in zip(bounds[1:-1], bounds[2:], strict=True)]
+    futures = [_submit(task, begin, end) for begin, end in pairwise(bounds[1:])]
     try:
         first = task(bounds[0], bounds[1])
     finally:

@@ -19,7 +19,7 @@ AHEAD = 8  # keys between a prefetch and its use
 
 
 @inlined
-def source_of(sources, position):  # type: ignore[no-untyped-def]
+def source_of(sources: Any, position: Any) -> Any:
     """The gradient vector that belongs to a position."""
     if sources is None:
         return position
@@ -27,7 +27,7 @@ def source_of(sources, position):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def add_scaled(total, vector, scales, position):  # type: ignore[no-untyped-def]
+def add_scaled(total: Any, vector: Any, scales: Any, position: Any) -> Any:
     """Add one gradient vector, times its scale where there are scales."""
     if scales is None:
         for column in range(len(total)):
@@ -39,7 +39,7 @@ def add_scaled(total, vector, scales, position):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def prefetch_step(state, keys, values, sources, position):  # type: ignore[no-untyped-def]
+def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: Any) -> Any:
     """Ask for the rows that the key `AHEAD` places further will need."""
     if position + AHEAD < len(keys):
         key = keys[position + AHEAD]
@@ -50,7 +50,7 @@ def prefetch_step(state, keys, values, sources, position):  # type: ignore[no-un
 
 
 @inlined
-def sum_segment(total, state, keys, values, sources, scales, begin, end):  # type: ignore[no-untyped-def]
+def sum_segment(total: Any, state: Any, keys: Any, values: Any, sources: Any, scales: Any, begin: Any, end: Any) -> Any:
     """Sum the gradient vectors of one id in the order of their positions."""
     total[:] = 0
     for position in range(begin, end):

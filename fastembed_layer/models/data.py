@@ -28,7 +28,11 @@ class Source(NamedTuple):
 
 
 def open_source(
-    inputs: Any, targets: Any = None, sample_weight: Any = None, batch_size: int | None = None, shuffle: Any = None
+    inputs: Any,
+    targets: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    shuffle: Any = None,
 ) -> Source:
     """Make a source of batches.
 

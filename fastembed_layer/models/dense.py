@@ -121,7 +121,11 @@ class Dense(Layer):
             return []
         value = np.array(regularizer(kernel.value), kernel.dtype)
         if is_recording():
-            record([], value, lambda scale: Cotangents([], [(kernel, regularizer.gradient(kernel.value) * scale)]))
+            record(
+                [],
+                value,
+                lambda scale: Cotangents([], [(kernel, regularizer.gradient(kernel.value) * scale)]),
+            )
         return [value]
 
     def get_config(self) -> dict[str, Any]:

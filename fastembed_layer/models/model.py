@@ -128,7 +128,9 @@ class Model(Trainer, Layer):
     def _define_graph(self, inputs: Any, outputs: Any) -> None:
         for argument, tensors in (("inputs", inputs), ("outputs", outputs)):
             if not all(isinstance(tensor, SymbolicTensor) for tensor in as_list(tensors)):
-                raise TypeError(f"`{argument}` must be symbolic tensors, which start at Input(). Received: {tensors!r}.")
+                raise TypeError(
+                    f"`{argument}` must be symbolic tensors, which start at Input(). Received: {tensors!r}."
+                )
         self._inputs, self._outputs = inputs, outputs
         known = {id(tensor) for tensor in as_list(inputs)}
         for tensor in as_list(outputs):

@@ -81,8 +81,7 @@ class Concatenate(Layer):
             return None
         axis = self.axis % inputs[0].ndim
         steps = [
-            np.ones(array.shape[:2], bool) if part is None else part
-            for array, part in zip(inputs, mask, strict=True)
+            np.ones(array.shape[:2], bool) if part is None else part for array, part in zip(inputs, mask, strict=True)
         ]
         return np.concatenate(steps, axis=axis) if axis < 2 else np.logical_and.reduce(steps)
 

@@ -22,7 +22,13 @@ def print_summary(model: Model, print_fn: Callable[[str], Any]) -> None:
     print_fn(_row("Layer (type)", "Output shape", "Parameters"))
     print_fn("-" * sum(WIDTHS))
     for layer in model.layers:
-        print_fn(_row(f"{layer.name} ({type(layer).__name__})", _shown_shape(layer, model), f"{layer.count_params():,}"))
+        print_fn(
+            _row(
+                f"{layer.name} ({type(layer).__name__})",
+                _shown_shape(layer, model),
+                f"{layer.count_params():,}",
+            )
+        )
     print_fn("-" * sum(WIDTHS))
     print_fn(f"Total parameters: {total:,} ({format_bytes(nbytes)})")
     print_fn(f"Trainable parameters: {trained:,}")

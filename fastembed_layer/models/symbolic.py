@@ -88,9 +88,7 @@ def Input(  # noqa: N802 - Keras's name
     (None, 10, 64)
     """
     sample_shape = check_shape(shape, "shape")
-    return SymbolicTensor(
-        (batch_size, *sample_shape), np.dtype(dtype or "float32").name, name or unique_name("input")
-    )
+    return SymbolicTensor((batch_size, *sample_shape), np.dtype(dtype or "float32").name, name or unique_name("input"))
 
 
 def check_shape(shape: Any, argument: str) -> Shape:

@@ -168,7 +168,11 @@ class Trainer(Module):
         return parts[0] if len(parts) == 1 else _join(parts)
 
     def _run_epoch(
-        self, batches: Iterator[Batch], step: Callable[[Batch], Logs], progress: Progress, calls: Callbacks | None
+        self,
+        batches: Iterator[Batch],
+        step: Callable[[Batch], Logs],
+        progress: Progress,
+        calls: Callbacks | None,
     ) -> Logs:
         self._metrics.reset()
         total = samples = 0.0
@@ -205,7 +209,9 @@ class Trainer(Module):
 
     def _compiled_loss(self) -> losses.Loss:
         if self.optimizer is None:
-            raise RuntimeError("You must compile your model before training/testing. Use `model.compile(optimizer, loss)`.")
+            raise RuntimeError(
+                "You must compile your model before training/testing. Use `model.compile(optimizer, loss)`."
+            )
         if self.loss is None:
             raise ValueError("No loss was given. Pass a `loss` argument to `compile()`, such as loss='mse'.")
         return self.loss

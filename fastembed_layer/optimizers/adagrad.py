@@ -46,9 +46,7 @@ class Adagrad(Optimizer):
         **keywords: Any,
     ):
         super().__init__(learning_rate, **keywords)
-        self.initial_accumulator_value = check_number(
-            initial_accumulator_value, "initial_accumulator_value", low=0.0
-        )
+        self.initial_accumulator_value = check_number(initial_accumulator_value, "initial_accumulator_value", low=0.0)
         self.epsilon = check_number(epsilon, "epsilon", low=0.0)
 
     @property

@@ -135,5 +135,5 @@ def interpolation_weights(beta_1: float, beta_2: float) -> Array | None:
     weights = np.linalg.solve(basis, (fading / (1 + growth * nodes)).T).T
     grid = np.linspace(0, 1, 101)
     sums = (fading / (1 + growth * grid)).sum(axis=0)
-    errors = np.vander(grid, TERMS, increasing=True) @ weights.sum(axis=0) / sums - 1
-    return weights if np.abs(errors).max() < LARGEST_ERROR else None
+    errors = np.vander(grid, TERMS, increasing=True) @ weights.sum(axis=0) - sums
+    return weights if (np.abs(errors) <= LARGEST_ERROR * sums).all() else None

@@ -145,8 +145,8 @@ class Optimizer:
         motion = self.idle_motion() if self.update == "exact" else None
         self._idle_book.open_step(tables, motion, self.slots)
         numbers = self.scalars(rate, self.iterations + 1)
-        for (parameter, _), gradient, slots in zip(pairs, grouped, all_slots, strict=True):
-            self._update(parameter, gradient, slots, numbers)
+        for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
+            self._update(parameter, prepared, slots, numbers)
         self._idle_book.close_step(tables, self.idle_amount(rate, self.iterations + 1))
         for parameter, gradient in pairs:
             apply_constraint(parameter, gradient)
@@ -158,9 +158,7 @@ class Optimizer:
     def slots_of(self, parameter: Parameter) -> dict[str, Array]:
         """Return the state arrays of a parameter by name, made at the first call."""
         if parameter not in self.slots:
-            self.slots[parameter] = {
-                name: _filled(parameter, value) for name, value in self.slot_values().items()
-            }
+            self.slots[parameter] = {name: _filled(parameter, value) for name, value in self.slot_values().items()}
         return self.slots[parameter]
 
     def get_config(self) -> dict[str, Any]:

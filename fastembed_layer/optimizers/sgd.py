@@ -41,7 +41,11 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: float | Schedule = 0.01, momentum: float = 0.0, nesterov: bool = False, **keywords: Any
+        self,
+        learning_rate: float | Schedule = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **keywords: Any,
     ):
         super().__init__(learning_rate, **keywords)
         self.momentum = check_number(momentum, "momentum", 0.0, 1.0)

@@ -1,0 +1,294 @@
+"""Exact mode against the dense optimizer, run step by step over the whole table in float64."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastembed_layer import RowGradient, idle_rows, optimizers
+from fastembed_layer.dispatch import backend_of
+from fastembed_layer.optimizers.adam import interpolation_weights
+from fastembed_layer.table import Table
+
+ROWS, COLUMNS = 12, 5
+
+
+class DenseSGD:
+    def __init__(self, start, momentum=0.0, nesterov=False):
+        self.w, self.m = start.astype(float), np.zeros(start.shape)
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def step(self, g, rate, t):
+        self.m = self.momentum * self.m - rate * g
+        self.w = self.w + (self.momentum * self.m - rate * g if self.nesterov else self.m)
+
+
+class DenseRMSprop:
+    def __init__(self, start, rho=0.9, momentum=0.0, centered=False, epsilon=1e-7):
+        self.w, self.v, self.a, self.m = start.astype(float), *(np.zeros(start.shape) for _ in range(3))
+        self.rho, self.momentum, self.centered, self.epsilon = rho, momentum, centered, epsilon
+
+    def step(self, g, rate, t):
+        self.v = self.rho * self.v + (1 - self.rho) * g**2
+        self.a = self.rho * self.a + (1 - self.rho) * g
+        size = self.v + self.epsilon - (self.a**2 if self.centered else 0)
+        self.m = self.momentum * self.m + rate * g / np.sqrt(size)
+        self.w = self.w - self.m
+
+
+class DenseAdam:
+    def __init__(self, start, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=1e-7):
+        self.w, self.m, self.v, self.h = start.astype(float), *(np.zeros(start.shape) for _ in range(3))
+        self.beta_1, self.beta_2, self.amsgrad, self.epsilon = beta_1, beta_2, amsgrad, epsilon
+
+    def step(self, g, rate, t):
+        alpha = rate * np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        self.m = self.beta_1 * self.m + (1 - self.beta_1) * g
+        self.v = self.beta_2 * self.v + (1 - self.beta_2) * g**2
+        self.h = np.maximum(self.h, self.v)
+        self.w = self.w - alpha * self.m / (np.sqrt(self.h if self.amsgrad else self.v) + self.epsilon)
+
+
+CASES = [
+    ("SGD", DenseSGD, {}),
+    ("SGD", DenseSGD, {"momentum": 0.9}),
+    ("SGD", DenseSGD, {"momentum": 0.9, "nesterov": True}),
+    ("SGD", DenseSGD, {"momentum": 1.0}),  # the geometric sum has no closed form here
+    ("RMSprop", DenseRMSprop, {}),
+    ("RMSprop", DenseRMSprop, {"rho": 0.0}),  # the averages are gone after one idle step
+    ("RMSprop", DenseRMSprop, {"momentum": 0.8}),
+    ("RMSprop", DenseRMSprop, {"centered": True}),
+    ("RMSprop", DenseRMSprop, {"centered": True, "momentum": 0.8}),
+    ("Adam", DenseAdam, {}),
+    ("Adam", DenseAdam, {"amsgrad": True}),
+    ("Adam", DenseAdam, {"beta_1": 0.0}),
+    ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.99}),
+    ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.8}),  # beta_1 >= sqrt(beta_2): walked step by step
+    ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.0}),
+    ("Adam", DenseAdam, {"epsilon": 1e-3}),
+]
+NAMES = [f"{name}-{options}" for name, _, options in CASES]
+
+
+def draw_steps(seed, count, dtype, sizes=(1e-7, 1e-3, 1.0)):
+    """Batches with repeated ids; gradients from far below epsilon to far above it; some rows stay idle for long."""
+    rng = np.random.default_rng(seed)
+    size_of_row = rng.choice(sizes, ROWS)
+    often = rng.random(ROWS) ** 4
+    for _ in range(count):
+        ids = rng.choice(ROWS, rng.integers(1, 6), p=often / often.sum())
+        yield ids, (rng.normal(size=(len(ids), COLUMNS)) * size_of_row[ids, None]).astype(dtype)
+
+
+def to_dense(ids, values):
+    dense = np.zeros((ROWS, COLUMNS))
+    np.add.at(dense, ids, values.astype(float))
+    return dense
+
+
+def start_table(dtype):
+    return Table(np.random.default_rng(7).normal(size=(ROWS, COLUMNS)).astype(dtype))
+
+
+def look_up(table):
+    return backend_of(table).gather_rows(table, np.arange(len(table)))
+
+
+def schedule(step):
+    return 0.01 / (1 + 0.01 * step)
+
+
+@pytest.mark.parametrize(("name", "dense", "options"), CASES, ids=NAMES)
+def test_exact_mode_follows_the_dense_optimizer_in_float64(name, dense, options):
+    table = start_table("float64")
+    reference = dense(table.numpy(), **options)
+    optimizer = getattr(optimizers, name)(schedule, **options)
+    for step, (ids, values) in enumerate(draw_steps(1, 400, "float64")):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+        reference.step(to_dense(ids, values), schedule(step), step + 1)
+        if step % 37 == 0:
+            np.testing.assert_allclose(look_up(table), reference.w, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(look_up(table), reference.w, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(table.numpy(), reference.w, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "dense", "options"), CASES, ids=NAMES)
+def test_exact_mode_follows_the_dense_optimizer_in_float32(name, dense, options):
+    table = start_table("float32")
+    reference = dense(table.numpy(), **options)
+    optimizer = getattr(optimizers, name)(0.01, **options)
+    for step, (ids, values) in enumerate(draw_steps(2, 400, "float32", sizes=(1e-2, 1.0))):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+        reference.step(to_dense(ids, values), 0.01, step + 1)
+    scale = np.abs(reference.w - start_table("float32").numpy()).max() + 1
+    np.testing.assert_allclose(table.numpy(), reference.w, rtol=0, atol=2e-5 * scale)
+
+
+def test_the_judge_sees_a_lazy_run():
+    table = start_table("float64")
+    reference = DenseAdam(table.numpy())
+    optimizer = optimizers.Adam(0.01, update="lazy")
+    for step, (ids, values) in enumerate(draw_steps(1, 50, "float64")):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+        reference.step(to_dense(ids, values), 0.01, step + 1)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(table.numpy(), reference.w, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "dense", "options"), CASES, ids=NAMES)
+def test_lookup_writes_nothing_and_finish_writes_what_the_lookup_saw(name, dense, options):
+    table = start_table("float32")
+    optimizer = getattr(optimizers, name)(0.01, **options)
+    for ids, values in draw_steps(3, 30, "float32"):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+    before = table.storage.copy()
+    seen = look_up(table).copy()
+    np.testing.assert_array_equal(table.storage, before)
+    optimizer.finish(table)
+    np.testing.assert_array_equal(table.storage, seen)
+    np.testing.assert_array_equal(look_up(table), seen)
+
+
+def test_finishing_at_any_time_changes_nothing_beyond_rounding():
+    plain, finished = start_table("float64"), start_table("float64")
+    first, second = optimizers.Adam(0.01), optimizers.Adam(0.01)
+    for step, (ids, values) in enumerate(draw_steps(4, 200, "float64")):
+        first.apply_gradients([(RowGradient(ids, values, plain.shape), plain)])
+        second.apply_gradients([(RowGradient(ids, values, finished.shape), finished)])
+        if step % 3 == 0:
+            second.finish(finished)
+    np.testing.assert_allclose(finished.numpy(), plain.numpy(), rtol=0, atol=1e-12)
+
+
+def test_the_clock_starts_afresh_when_it_is_full(monkeypatch):
+    monkeypatch.setattr(idle_rows, "LONGEST", 16)
+    table = start_table("float64")
+    reference = DenseAdam(table.numpy())
+    optimizer = optimizers.Adam(0.01)
+    for step, (ids, values) in enumerate(draw_steps(5, 100, "float64")):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+        reference.step(to_dense(ids, values), 0.01, step + 1)
+    assert table.idle.clock.now - table.idle.clock.base <= 16
+    np.testing.assert_allclose(table.numpy(), reference.w, rtol=1e-9, atol=1e-9)
+
+
+def test_the_sums_are_bounded_over_many_steps():
+    clock = idle_rows.Clock(np.ones((300, 6)))
+    for _ in range(idle_rows.LONGEST):
+        clock.advance(1.0)
+    assert clock.is_full
+    assert clock.series.nbytes <= 2 * idle_rows.LONGEST * 6 * 8
+    clock.restart()
+    assert not clock.is_full
+
+
+def test_a_table_that_misses_a_step_stays_as_it_is_meanwhile():
+    """Keras does not touch a variable that is not among the pairs, not even its momentum."""
+    often, seldom = start_table("float64"), start_table("float64")
+    references = DenseSGD(often.numpy(), 0.9), DenseSGD(seldom.numpy(), 0.9)
+    optimizer = optimizers.SGD(0.1, momentum=0.9)
+    for step, (ids, values) in enumerate(draw_steps(6, 60, "float64")):
+        pairs = [(RowGradient(ids, values, often.shape), often)]
+        references[0].step(to_dense(ids, values), 0.1, step + 1)
+        if step % 3 != 1:
+            pairs.append((RowGradient(ids, values, seldom.shape), seldom))
+            references[1].step(to_dense(ids, values), 0.1, step + 1)
+        optimizer.apply_gradients(pairs)
+    np.testing.assert_allclose(often.numpy(), references[0].w, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(seldom.numpy(), references[1].w, rtol=0, atol=1e-9)
+
+
+def test_tables_that_are_stepped_together_share_one_clock():
+    tables = [start_table("float32") for _ in range(3)]
+    optimizer = optimizers.Adam()
+    for ids, values in draw_steps(8, 5, "float32"):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table) for table in tables])
+    assert len({id(table.idle.clock) for table in tables}) == 1
+
+
+def test_a_dense_gradient_in_between_moves_every_row():
+    table = start_table("float64")
+    reference = DenseAdam(table.numpy())
+    optimizer = optimizers.Adam(0.01)
+    for step, (ids, values) in enumerate(draw_steps(9, 60, "float64")):
+        gradient = RowGradient(ids, values, table.shape)
+        dense = to_dense(ids, values) + (0.1 if step % 7 == 0 else 0.0)
+        optimizer.apply_gradients([(dense if step % 7 == 0 else gradient, table)])
+        reference.step(dense, 0.01, step + 1)
+    np.testing.assert_allclose(table.numpy(), reference.w, rtol=1e-9, atol=1e-9)
+
+
+def test_another_optimizer_takes_over_a_finished_table():
+    table = start_table("float64")
+    adam, sgd = optimizers.Adam(0.01), optimizers.SGD(0.1)
+    for ids, values in draw_steps(10, 20, "float64"):
+        adam.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+    seen = look_up(table).copy()
+    nothing = RowGradient(np.empty(0, np.int64), np.empty((0, COLUMNS)), table.shape)
+    sgd.apply_gradients([(nothing, table)])
+    np.testing.assert_array_equal(table.storage, seen)
+    assert table.idle is None
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_a_copy_of_table_and_optimizer_goes_on_with_the_same_bits(clone):
+    table, optimizer = start_table("float32"), optimizers.Adam(0.01)
+    steps = list(draw_steps(11, 40, "float32"))
+    for ids, values in steps[:20]:
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+    twin_table, twin_optimizer = clone((table, optimizer))
+    for ids, values in steps[20:]:
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+        twin_optimizer.apply_gradients([(RowGradient(ids, values, table.shape), twin_table)])
+    np.testing.assert_array_equal(twin_table.numpy(), table.numpy())
+
+
+@settings(max_examples=25)
+@given(
+    actions=st.lists(st.sampled_from(["look", "update", "finish", "copy", "empty"]), min_size=1, max_size=40),
+    seed=st.integers(0, 2**16),
+    case=st.sampled_from([1, 6, 9, 10]),
+)
+def test_any_sequence_of_lookups_updates_and_finishes_equals_the_dense_run(actions, seed, case):
+    name, dense, options = CASES[case]
+    table = start_table("float64")
+    reference = dense(table.numpy(), **options)
+    optimizer = getattr(optimizers, name)(0.01, **options)
+    steps = draw_steps(seed, len(actions), "float64")
+    done = 0
+    for action, (ids, values) in zip(actions, steps, strict=True):
+        if action in ("update", "empty"):
+            ids, values = (ids, values) if action == "update" else (ids[:0], values[:0])
+            optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+            done += 1
+            reference.step(to_dense(ids, values), 0.01, done)
+        elif action == "finish":
+            optimizer.finish(table)
+        elif action == "copy":
+            table, optimizer = copy.deepcopy((table, optimizer))
+        np.testing.assert_allclose(look_up(table), reference.w, rtol=1e-9, atol=1e-9)
+
+
+def test_adam_polynomial_is_as_near_as_the_docstring_says():
+    weights = interpolation_weights(0.9, 0.999)
+    horizon = np.arange(1.0, len(weights) + 1)
+    root = np.sqrt(0.999)
+    for u in np.linspace(0, 1, 33):
+        exact = ((0.9 / root) ** horizon / (1 + u * (root**-horizon - 1))).sum()
+        assert abs((weights.sum(axis=0) * u ** np.arange(6)).sum() / exact - 1) < 7e-14
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.81), (0.9, 0.5), (0.99, 0.9)])
+def test_adam_series_that_do_not_converge_are_not_used(betas):
+    assert interpolation_weights(*betas) is None
+
+
+@pytest.mark.parametrize("update", ["eager", "", None, True, 1])
+def test_unknown_update_mode_is_refused(update):
+    with pytest.raises(ValueError, match="`update` must be one of 'exact', 'lazy'"):
+        optimizers.Adam(update=update)
