@@ -84,7 +84,7 @@ def lend_array(shape: tuple[int, ...], dtype: Any) -> Array:
         return np.empty(shape, dtype)
     block = _free.take(nbytes)
     # An array over a memoryview is the one all later views refer to, so its end is the end of every view.
-    lease = np.frombuffer(memoryview(block), np.uint8)
+    lease = np.frombuffer(block.data, np.uint8)
     weakref.finalize(lease, _free.give_back, block).atexit = False
     return lease[:nbytes].view(dtype).reshape(shape)
 

@@ -26,7 +26,7 @@ logger = logging.getLogger("fastembed_layer")
 
 SEAL_BYTES = hashlib.sha256().digest_size
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "error_model": "numpy",  # a division by zero gives inf, as in numpy, and keeps loops vectorisable
     "fastmath": {"contract"},  # fused multiply-add only: NaN, infinity and the order of sums are kept
 }

@@ -39,4 +39,4 @@ def _prefetch_element(typing_context: Any, matrix: Any, row: Any, column: Any) -
 def prefetch_row(matrix: Any, row: Any) -> Any:
     """Ask for every cache line of one row of a matrix."""
     for column in range(0, matrix.shape[1], CACHE_LINE // matrix.itemsize):
-        _prefetch_element(matrix, row, column)
+        _prefetch_element(matrix, row, column)  # type: ignore[call-arg]
