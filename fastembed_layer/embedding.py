@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from fastembed_layer import constraints, initializers, regularizers
+from fastembed_layer import constraints, regularizers
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.checks import check_choice, check_dimension, check_flag
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.ids import normalise_ids
+from fastembed_layer.models.configs import read_initializer
 from fastembed_layer.models.layer import Layer
+from fastembed_layer.models.penalties import penalise_rows, penalise_weight, warn_of_dense_gradient
 from fastembed_layer.models.symbolic import Shape, SymbolicTensor
 from fastembed_layer.named import serialize
 from fastembed_layer.out_of_range import OutOfRangePolicy, Replaced
-from fastembed_layer.placement import allocate_table, check_device, current_device, format_bytes
+from fastembed_layer.placement import allocate_table, check_device, current_device
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Table
-from fastembed_layer.tape import Cotangents, Pullback, is_recording, record
+from fastembed_layer.tape import Cotangents, Pullback, is_recording
 
 Array = np.ndarray[Any, Any]
 
@@ -59,10 +60,6 @@ class Embedding(Layer):
         expensive as the table is large, or over the rows that a lookup touched.
     device : str, optional
         Where the table is placed, such as ``"cpu:0"``; by default the current `device` scope.
-    lora_rank : int, optional
-        With a rank the table is frozen and a low-rank addition is trained instead; see `enable_lora`.
-    lora_alpha : float, optional
-        Numerator of the scale of that addition, ``lora_alpha / lora_rank``; by default `lora_rank`.
     **keywords
         ``name``, ``dtype``, ``trainable``, ``weights``, ``input_shape`` and the others of `Layer`.
 
@@ -107,8 +104,6 @@ class Embedding(Layer):
         out_of_range: str | int = "raise",
         regularizer_scope: str = "table",
         device: str | None = None,
-        lora_rank: int | None = None,
-        lora_alpha: float | None = None,
         **keywords: Any,
     ):
         self.input_dim = check_dimension(input_dim, "input_dim")
@@ -117,7 +112,7 @@ class Embedding(Layer):
         if self.input_length is not None and "input_shape" not in keywords:
             keywords["input_shape"] = self.input_length
         super().__init__(activity_regularizer=activity_regularizer, **keywords)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_initializer = read_initializer(embeddings_initializer, "embeddings_initializer")
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = check_flag(mask_zero, "mask_zero")
@@ -126,6 +121,7 @@ class Embedding(Layer):
         self.placement = current_device() if device is None else check_device(device)
         self._out_of_range = OutOfRangePolicy(out_of_range, self.input_dim)
         self._table: Table | None = None
+        self._warned_of_dense_gradient = False
 
     @property
     def embeddings(self) -> Table:
@@ -165,7 +161,7 @@ class Embedding(Layer):
         self.embeddings_initializer.fill(value)
         self._table = Table(value, "embeddings")
         self._table.constraint = self.embeddings_constraint
-        self.built = True
+        super().build(input_shape)
 
     def set_weights(self, weights: Any) -> None:
         """Overwrite the table, building the layer first where need be; `weights` may be the bare array."""
@@ -176,20 +172,15 @@ class Embedding(Layer):
         """Turn the caller's ids into integers of a type that the kernels take."""
         return normalise_ids(inputs, self.name)
 
-    def shape_of(self, arrays: Any) -> Any:
-        """Return the shape to build for."""
-        return arrays.shape if isinstance(arrays, Ragged) else super().shape_of(arrays)
-
     def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback | None]:
         """Look rows up; the pullback's gradient is a `RowGradient`."""
         if isinstance(inputs, Ragged):
             values, pullback = self.forward(inputs.values)
             return Ragged(values, inputs.offsets), pullback
-        rows, ids = self._look_up(inputs.reshape(-1), inputs.shape)
-        if is_recording() and self.regularizer_scope == "batch":
-            self._penalise_rows(ids.ids)
+        rows, looked_up = self._look_up(inputs.reshape(-1), inputs.shape)
+        self._penalise_looked_up(looked_up)
         output = rows.reshape(*inputs.shape, self.output_dim).astype(self.compute_dtype, copy=False)
-        return output, lambda d_rows: self._pull_back(ids, d_rows)
+        return output, lambda d_rows: self._pull_back(looked_up, d_rows)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return ``inputs != 0`` with `mask_zero`, else None; an incoming mask is ignored."""
@@ -230,15 +221,12 @@ class Embedding(Layer):
 
     def weight_penalties(self) -> list[Array]:
         """Return the table's penalty when its scope is the table; recorded, its gradient is dense."""
-        regularizer = self.embeddings_regularizer
-        if regularizer is None or self.regularizer_scope != "table" or self._table is None:
+        if self.regularizer_scope != "table" or self._table is None:
             return []
-        table = self._table
-        value = np.array(regularizer(table.value), table.dtype)
-        if is_recording():
-            self._warn_of_dense_gradient(table)
-            record([], value, lambda scale: Cotangents([], [(table, regularizer.gradient(table.value) * scale)]))
-        return [value]
+        if is_recording() and self.embeddings_regularizer is not None and not self._warned_of_dense_gradient:
+            self._warned_of_dense_gradient = True
+            warn_of_dense_gradient(self._table, self.name)
+        return penalise_weight(self._table, self.embeddings_regularizer)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal, untrained layer."""
@@ -277,28 +265,12 @@ class Embedding(Layer):
         gradient = RowGradient(ids, values, (self.input_dim, self.output_dim))
         return Cotangents([None], [(self.embeddings, gradient)])
 
-    def _penalise_rows(self, ids: Array) -> None:
-        regularizer = self.embeddings_regularizer
-        if regularizer is None:
-            return
-        table, touched = self.embeddings, np.unique(ids)
-        rows = backend_of(table).gather_rows(table, touched)
-
-        def pull_back(scale: Array) -> Cotangents:
-            values = regularizer.gradient(rows) * scale
-            return Cotangents([], [(table, RowGradient(touched, values, (self.input_dim, self.output_dim)))])
-
-        self.add_penalty([], np.array(regularizer(rows), table.dtype), pull_back)
-
-    def _warn_of_dense_gradient(self, table: Table) -> None:
-        if not getattr(self, "_warned_of_dense_gradient", False):
-            self._warned_of_dense_gradient = True
-            warnings.warn(
-                f"`embeddings_regularizer` of the layer {self.name!r} is a term over the whole table, so every "
-                f"training step reads and writes {format_bytes(3 * table.nbytes)} or more. Pass "
-                "regularizer_scope='batch' to apply it to the rows of each batch only.",
-                stacklevel=4,
-            )
+    def _penalise_looked_up(self, looked_up: Replaced) -> None:
+        """Record the penalty of the rows of a lookup when that is the regularizer's scope."""
+        regularizer, (ids, zeroed) = self.embeddings_regularizer, looked_up
+        if regularizer is not None and self.regularizer_scope == "batch" and is_recording():
+            touched = ids if zeroed is None else ids[~zeroed]
+            self.add_penalty([], *penalise_rows(self.embeddings, touched, regularizer))
 
 
 def refuse_later_place(name: str) -> None:

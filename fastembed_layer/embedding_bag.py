@@ -11,6 +11,7 @@ from fastembed_layer.dispatch import backend_of
 from fastembed_layer.embedding import Embedding
 from fastembed_layer.ids import normalise_ids
 from fastembed_layer.models.symbolic import Shape
+from fastembed_layer.out_of_range import Replaced
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.tape import Cotangents, Pullback
@@ -53,9 +54,9 @@ class EmbeddingBag(Embedding):
     >>> from fastembed_layer import EmbeddingBag
     >>> bag = EmbeddingBag(4, 2, combiner="sum", weights=np.arange(8.0).reshape(4, 2))
     >>> bag([[1, 3], [], [2]])
-    array([[8., 10.],
-           [0., 0.],
-           [4., 5.]], dtype=float32)
+    array([[ 8., 10.],
+           [ 0.,  0.],
+           [ 4.,  5.]], dtype=float32)
     """
 
     def __init__(self, input_dim: int, output_dim: int, combiner: str = "mean", **keywords: Any):
@@ -67,6 +68,7 @@ class EmbeddingBag(Embedding):
         bags, shape = _as_bags(inputs)
         kept = bags.values != 0 if self.mask_zero else None
         ids, offsets, kept = self._rows_in_range(bags, kept, np.shape(bags.values))
+        self._penalise_looked_up(Replaced(ids, None if kept is None else ~kept))
         scales = self._scales(offsets, kept)
         sums = backend_of(self.embeddings).gather_bags(self.embeddings, ids, offsets, scales)
         output = sums.reshape(*shape, self.output_dim).astype(self.compute_dtype, copy=False)
@@ -74,7 +76,7 @@ class EmbeddingBag(Embedding):
 
     def prepare(self, inputs: Any) -> Any:
         """Turn the caller's ids into integers of a type that the kernels take."""
-        if isinstance(inputs, list | tuple) and inputs and all(isinstance(row, list | tuple) for row in inputs):
+        if _is_list_of_bags(inputs):
             return normalise_ids(Ragged.from_lists(inputs), self.name)
         return normalise_ids(inputs, self.name)
 
@@ -126,9 +128,18 @@ class EmbeddingBag(Embedding):
 def _as_bags(inputs: Array | Ragged) -> tuple[Ragged, tuple[int, ...]]:
     """Return the ids as bags and the shape of the bags: the last axis of an array is the bag."""
     if isinstance(inputs, Ragged):
+        if inputs.values.ndim != 1:
+            raise ValueError(f"The bags of an EmbeddingBag must hold single ids. Received: shape {inputs.shape}.")
         return inputs, (len(inputs),)
     if inputs.ndim == 0:
         raise ValueError("The ids of an EmbeddingBag must have the shape (..., length). Received: a single id.")
     shape, length = inputs.shape[:-1], inputs.shape[-1]
     offsets = np.arange(int(np.prod(shape, dtype=np.int64)) + 1) * length
     return Ragged(inputs.reshape(-1), offsets), shape
+
+
+def _is_list_of_bags(inputs: Any) -> bool:
+    """Tell whether `inputs` is a list of lists of ids, which numpy could not read where lengths differ."""
+    if not isinstance(inputs, list | tuple) or not inputs:
+        return False
+    return all(isinstance(row, list | tuple) and not any(map(np.ndim, row[:1])) for row in inputs)

@@ -36,8 +36,8 @@ def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
 
 
 def describe_position(position: int, shape: tuple[int, ...]) -> str:
-    """Write a flat position as an index of an array of `shape`: ``1,2``."""
-    return ",".join(str(index) for index in np.unravel_index(position, shape)) if shape else ""
+    """Write a flat position as an index of an array of `shape`: ``[1,2]``, and nothing for a single id."""
+    return f"[{','.join(str(index) for index in np.unravel_index(position, shape))}]" if shape else ""
 
 
 def _as_integers(ids: Array, layer_name: str) -> Array:
@@ -62,5 +62,5 @@ def _refuse_inexact(ids: Array, layer_name: str) -> None:
         raise TypeError(
             f"The ids of the layer {layer_name!r} must be integers; {ids.dtype} ids are taken only where they are "
             f"whole numbers below {limit}, which the type holds exactly. Pass an integer array. "
-            f"Received: indices[{describe_position(position, ids.shape)}] = {ids.reshape(-1)[position]!s}."
+            f"Received: indices{describe_position(position, ids.shape)} = {ids.reshape(-1)[position]!s}."
         )

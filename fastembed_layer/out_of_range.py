@@ -67,19 +67,20 @@ class OutOfRangePolicy:
         if self.policy == "raise":
             raise IndexError(self._message(ids, bad, shape, layer_name))
         self._count(ids, bad, shape, layer_name)
+        ids = ids.astype(np.int64, copy=False)  # the rows of a table may be more than int32 counts
         if self.policy == "clip":
             return Replaced(np.clip(ids, 0, self.input_dim - 1), None)
         if self.policy == "wrap":
-            return Replaced(ids % ids.dtype.type(self.input_dim), None)
+            return Replaced(ids % self.input_dim, None)
         row_id = 0 if self.policy == "zero" else self.policy
-        replaced = np.where(bad, ids.dtype.type(row_id), ids)
+        replaced = np.where(bad, row_id, ids)
         return Replaced(replaced, bad if self.policy == "zero" else None)
 
     def _message(self, ids: Array, bad: Array, shape: tuple[int, ...], layer_name: str) -> str:
         first = int(np.argmax(bad))
         hint = f" Did you mean input_dim={self.input_dim + 1}?" if ids.max() == self.input_dim else ""
         return (
-            f"indices[{describe_position(first, shape)}] = {ids[first]} is not in [0, {self.input_dim}) "
+            f"indices{describe_position(first, shape)} = {ids[first]} is not in [0, {self.input_dim}) "
             f"(layer {layer_name!r}, {int(bad.sum())} of {len(ids)} ids are out of range).{hint}"
         )
 

@@ -58,6 +58,13 @@ class Ragged:
         values = np.concatenate(filled) if filled else np.empty(0, np.int64)
         return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
 
+    @classmethod
+    def concatenate(cls, batches: Sequence[Ragged]) -> Ragged:
+        """Put batches one after the other."""
+        lengths = np.concatenate([batch.lengths for batch in batches])
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return cls(np.concatenate([batch.values for batch in batches]), offsets)
+
     @property
     def lengths(self) -> Array:
         """Length of each sequence."""

@@ -1,9 +1,15 @@
-"""Settings that all tests share."""
+"""Settings and helpers that all tests share."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import pickle
+import select
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,3 +26,48 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 def _default_threads_afterwards() -> Iterator[None]:
     yield
     set_threads(None)
+
+
+def fork_and_run(task: Callable[[], Any], patience: float = 60.0) -> Any:
+    """Run a task in a forked child and return what it returned.
+
+    Raises RuntimeError with the child's traceback if the task raised, if the child died, or if it did not end
+    within `patience` seconds.
+    """
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        # Python 3.12 and later warn that a process with threads forks: it is what these tests are about.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        _answer(task, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as answers:
+        is_ready = bool(select.select([answers], [], [], patience)[0])
+        if not is_ready:
+            os.kill(child, signal.SIGKILL)
+        answer = answers.read()
+    _, status = os.waitpid(child, 0)
+    has_ended, result = pickle.loads(answer) if answer else (False, f"no answer, status {status}")
+    if not has_ended:
+        raise RuntimeError(f"the child failed: {result}")
+    return result
+
+
+def _answer(task: Callable[[], Any], writer: int) -> None:
+    """Run the task, write its result or its traceback, and end the child without any of the parent's clean-up."""
+    try:
+        answer = pickle.dumps((True, task()))
+    except BaseException:
+        answer = pickle.dumps((False, traceback.format_exc()))
+    with os.fdopen(writer, "wb") as answers:
+        answers.write(answer)
+    os._exit(0)
+
+
+@pytest.fixture
+def run_in_child() -> Callable[..., Any]:
+    """`fork_and_run`, where the system can fork."""
+    if not hasattr(os, "fork"):
+        pytest.skip("the system cannot fork")
+    return fork_and_run

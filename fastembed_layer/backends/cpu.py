@@ -44,15 +44,20 @@ class CpuBackend(Backend):
 
     def gather_bags(self, table: Table, ids: Array, offsets: Array, scales: Array | None) -> Array:
         out = lend_array((len(offsets) - 1, table.output_dim), table.dtype)
-        moving = _moving_rule(table)
-        kernel: Kernel = gather_bags if moving is None else moving.gather_bags
-        first = (table.storage,) if moving is None else _idle_state(table)
         rows_per_bag = max(1, len(ids) // max(1, len(out)))
-        bad = run_parallel(
-            lambda begin, end: kernel(*first, ids, offsets, scales, out, begin, end),
-            len(out),
-            max(1, _grain(table.storage) // rows_per_bag),
-        )
+        grain = max(1, _grain(table.storage) // rows_per_bag)
+        moving = _moving_rule(table)
+        if moving is None:
+            bad = run_parallel(
+                lambda begin, end: gather_bags(table.storage, ids, offsets, scales, out, begin, end), len(out), grain
+            )
+        else:
+            kernel, first = moving.gather_bags, _idle_state(table)
+            bad = run_parallel(
+                lambda begin, end: kernel(*first, ids, offsets, scales, out, _scratch_row(table), begin, end),
+                len(out),
+                grain,
+            )
         _raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
@@ -103,7 +108,9 @@ class CpuBackend(Backend):
         if table.idle is not None:
             kernel, first = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
         run_parallel(
-            lambda begin, end: kernel(*first, keys, values, gradient.sources, scales, numbers, begin, end),
+            lambda begin, end: kernel(
+                *first, keys, values, gradient.sources, scales, numbers, _scratch_row(table), begin, end
+            ),
             len(keys),
             _grain(table.storage),
         )
@@ -162,7 +169,13 @@ def _idle_state(table: Table) -> tuple[Any, ...]:
     idle = table.idle
     assert idle is not None
     clock = idle.clock
-    return (table.storage, *idle.slots), idle.last_steps, clock.series, clock.base, clock.now, idle.constants
+    state = (table.storage, *idle.slots)
+    return state, (idle.last_steps, clock.series, clock.base, clock.now, idle.constants)
+
+
+def _scratch_row(table: Table) -> Array:
+    """A row of work space for one thread: kernels do not allocate."""
+    return np.empty(table.output_dim, table.dtype)
 
 
 def _grain(matrix: Array) -> int:

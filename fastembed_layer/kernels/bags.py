@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.kernels.jit import kernel
-from fastembed_layer.kernels.prefetch import prefetch_row
+from fastembed_layer.kernels.prefetch import prefetch_rows
 from fastembed_layer.kernels.update import add_scaled
 
 AHEAD = 12  # rows between a prefetch and its use
@@ -23,7 +23,7 @@ def gather_bags(table: Any, ids: Any, offsets: Any, scales: Any, out: Any, begin
         total[:] = 0
         for position in range(offsets[bag], offsets[bag + 1]):
             if position + AHEAD < len(ids):
-                prefetch_row(table, ids[position + AHEAD])
+                prefetch_rows((table,), ids[position + AHEAD])
             row_id = ids[position]
             if row_id < 0 or row_id >= input_dim:
                 return position

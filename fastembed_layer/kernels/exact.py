@@ -1,5 +1,6 @@
 """The loops of exact mode: lookups and updates of rows that may have been idle for some steps.
 
+`idle` is the tuple (last steps of the rows, series, base and present step of the clock, constants of the rule).
 ``last_steps[row]`` is the step of the table's clock at which a row was last up to date, -1 for a row that has never
 been updated: its slots are zero, so nothing moves it.
 """
@@ -9,38 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from fastembed_layer.kernels import idle, rules
+from fastembed_layer.kernels import rules
+from fastembed_layer.kernels import idle as idle_rules
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id
-from fastembed_layer.kernels.jit import inlined, kernel
-from fastembed_layer.kernels.prefetch import prefetch_row
+from fastembed_layer.kernels.jit import kernel
+from fastembed_layer.kernels.prefetch import prefetch_rows
 from fastembed_layer.kernels.update import AHEAD, add_scaled, sum_segment
-
-
-@inlined
-def prefetch_state(state: Any, row_id: Any) -> Any:
-    """Ask for one row of the table and of its slots."""
-    for matrix in state:
-        prefetch_row(matrix, row_id)
 
 
 def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
     """Build the lookup of one rule: idle rows are brought up to date on the way to the output."""
 
     @kernel
-    def gather_rows(
-        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any,
-        ids: Any, out: Any, begin: int, end: int,
-    ) -> int:  # fmt: skip
+    def gather_rows(state: Any, idle: Any, ids: Any, out: Any, begin: int, end: int) -> int:
         """Write the present value of ``table[ids[p]]`` to ``out[p]``; the table is not written.
 
         Returns the first position whose id is not a row, where the writing stops, or -1.
         """
+        last_steps, series, base, now, constants = idle
         input_dim, output_dim = state[0].shape
         for position in range(begin, end):
             if position + AHEAD < end:
-                prefetch_state(state, ids[position + AHEAD])
+                prefetch_rows(state, ids[position + AHEAD])
             row_id = ids[position]
             if row_id < 0 or row_id >= input_dim:
                 return position
@@ -61,21 +52,20 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
     @kernel
     def gather_bags(
-        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any,
-        ids: Any, offsets: Any, scales: Any, out: Any, begin: int, end: int,
-    ) -> int:  # fmt: skip
+        state: Any, idle: Any, ids: Any, offsets: Any, scales: Any, out: Any, current: Any, begin: int, end: int
+    ) -> int:
         """Sum the present values of the rows of each bag of one range; the table is not written.
 
         Returns the first position whose id is not a row, where the summing stops, or -1.
         """
-        input_dim, output_dim = state[0].shape
-        current = np.empty(output_dim, out.dtype)
+        last_steps, series, base, now, constants = idle
+        input_dim = state[0].shape[0]
         for bag in range(begin, end):
             total = out[bag]
             total[:] = 0
             for position in range(offsets[bag], offsets[bag + 1]):
                 if position + AHEAD < len(ids):
-                    prefetch_state(state, ids[position + AHEAD])
+                    prefetch_rows(state, ids[position + AHEAD])
                 row_id = ids[position]
                 if row_id < 0 or row_id >= input_dim:
                     return position
@@ -97,11 +87,11 @@ def make_update_rows(
 
     @kernel
     def update_rows(
-        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any,
-        keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, begin: int, end: int,
+        state: Any, idle: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, total: Any,
+        begin: int, end: int,
     ) -> None:  # fmt: skip
-        """Sum the gradients of each row of one range, bring the row up to date, and apply the optimizer's step."""
-        total = np.empty(state[0].shape[1], state[0].dtype)
+        """Sum the gradients of each row of one range in `total`, bring the row up to date, and apply the step."""
+        last_steps, series, base, now, constants = idle
         position = first_segment(keys, begin)
         while position < end:
             row_id = key_id(keys[position])
@@ -122,10 +112,9 @@ def make_finish_rows(move_idle: Callable[..., None], decay_slots: Callable[..., 
     """Build the pass that brings all rows of one rule up to date."""
 
     @kernel
-    def finish_rows(
-        state: Any, last_steps: Any, series: Any, base: int, now: int, constants: Any, begin: int, end: int
-    ) -> None:
+    def finish_rows(state: Any, idle: Any, begin: int, end: int) -> None:
         """Bring the rows of one range up to date; each row belongs to the thread of its range."""
+        last_steps, series, base, now, constants = idle
         for row_id in range(begin, end):
             last = last_steps[row_id]
             if last >= 0 and last < now:
@@ -150,7 +139,7 @@ def _idle_rule(
     update_row: Callable[..., None], move_idle: Callable[..., None], decay_slots: Callable[..., None]
 ) -> IdleRule:
     return IdleRule(
-        move_idle is not idle.stay,
+        move_idle is not idle_rules.stay,
         make_gather_rows(move_idle),
         make_gather_bags(move_idle),
         make_update_rows(update_row, move_idle, decay_slots),
@@ -159,19 +148,23 @@ def _idle_rule(
 
 
 IDLE_RULES = {
-    "momentum": _idle_rule(rules.update_row_momentum, idle.move_idle_momentum, idle.decay_slots_momentum),
-    "nesterov": _idle_rule(rules.update_row_nesterov, idle.move_idle_nesterov, idle.decay_slots_momentum),
-    "rmsprop": _idle_rule(rules.update_row_rmsprop, idle.stay, idle.decay_slots_rmsprop),
-    "rmsprop_centered": _idle_rule(rules.update_row_rmsprop_centered, idle.stay, idle.decay_slots_rmsprop_centered),
+    "momentum": _idle_rule(rules.update_row_momentum, idle_rules.move_idle_momentum, idle_rules.decay_slots_momentum),
+    "nesterov": _idle_rule(rules.update_row_nesterov, idle_rules.move_idle_nesterov, idle_rules.decay_slots_momentum),
+    "rmsprop": _idle_rule(rules.update_row_rmsprop, idle_rules.stay, idle_rules.decay_slots_rmsprop),
+    "rmsprop_centered": _idle_rule(
+        rules.update_row_rmsprop_centered, idle_rules.stay, idle_rules.decay_slots_rmsprop_centered
+    ),
     "rmsprop_momentum": _idle_rule(
-        rules.update_row_rmsprop_momentum, idle.move_idle_rmsprop_momentum, idle.decay_slots_rmsprop_momentum
+        rules.update_row_rmsprop_momentum,
+        idle_rules.move_idle_rmsprop_momentum,
+        idle_rules.decay_slots_rmsprop_momentum,
     ),
     "rmsprop_centered_momentum": _idle_rule(
         rules.update_row_rmsprop_centered_momentum,
-        idle.move_idle_rmsprop_momentum,
-        idle.decay_slots_rmsprop_centered_momentum,
+        idle_rules.move_idle_rmsprop_momentum,
+        idle_rules.decay_slots_rmsprop_centered_momentum,
     ),
-    "adam": _idle_rule(rules.update_row_adam, idle.move_idle_adam, idle.decay_slots_adam),
-    "adam_stepwise": _idle_rule(rules.update_row_adam, idle.move_idle_adam_stepwise, idle.decay_slots_adam),
-    "amsgrad": _idle_rule(rules.update_row_amsgrad, idle.move_idle_amsgrad, idle.decay_slots_adam),
+    "adam": _idle_rule(rules.update_row_adam, idle_rules.move_idle_adam, idle_rules.decay_slots_adam),
+    "adam_stepwise": _idle_rule(rules.update_row_adam, idle_rules.move_idle_adam_stepwise, idle_rules.decay_slots_adam),
+    "amsgrad": _idle_rule(rules.update_row_amsgrad, idle_rules.move_idle_amsgrad, idle_rules.decay_slots_adam),
 }

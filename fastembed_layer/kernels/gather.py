@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.kernels.jit import kernel
-from fastembed_layer.kernels.prefetch import prefetch_row
+from fastembed_layer.kernels.prefetch import prefetch_rows
 
 AHEAD = 12  # rows between a prefetch and its use; 8 to 16 measured alike
 
@@ -19,7 +19,7 @@ def gather_rows(table: Any, ids: Any, out: Any, begin: int, end: int) -> int:
     input_dim, output_dim = table.shape
     for position in range(begin, end):
         if position + AHEAD < end:
-            prefetch_row(table, ids[position + AHEAD])
+            prefetch_rows((table,), ids[position + AHEAD])
         row_id = ids[position]
         if row_id < 0 or row_id >= input_dim:
             return position

@@ -29,6 +29,8 @@ SEAL_BYTES = hashlib.sha256().digest_size
 OPTIONS: dict[str, Any] = {
     "error_model": "numpy",  # a division by zero gives inf, as in numpy, and keeps loops vectorisable
     "fastmath": {"contract"},  # fused multiply-add only: NaN, infinity and the order of sums are kept
+    "forceinline": True,  # a call that hands on five arrays costs more than the work of a row
+    "_nrt": False,  # no counting of references, which costs as much again; so kernels cannot allocate
 }
 
 if hasattr(os, "register_at_fork"):
@@ -95,7 +97,16 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
 
 def kernel(function: Function) -> Function:
     """Compile a kernel on its first call; cache it on disk where a writable place exists."""
-    dispatcher = numba.njit(nogil=True, **OPTIONS)(function)
+    return _compiled(function, OPTIONS)
+
+
+def allocating_kernel(function: Function) -> Function:
+    """Compile a kernel that makes arrays of its own, and so counts references."""
+    return _compiled(function, OPTIONS | {"_nrt": True})
+
+
+def _compiled(function: Function, options: dict[str, Any]) -> Function:
+    dispatcher = numba.njit(nogil=True, **options)(function)
     try:
         dispatcher._cache = KernelCache(function)
     except (RuntimeError, OSError) as error:

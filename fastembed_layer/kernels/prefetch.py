@@ -9,34 +9,35 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastembed_layer.kernels.jit import inlined
-
-CACHE_LINE = 64
+CACHE_LINE = 64  # bytes
 READ, KEEP_CLOSE, DATA = 0, 3, 1  # arguments of llvm.prefetch
 
 
-@intrinsic  # type: ignore[misc]
-def _prefetch_element(typing_context: Any, matrix: Any, row: Any, column: Any) -> Any:
-    """Ask for the cache line of ``matrix[row, column]``; an address outside the array does no harm."""
+@intrinsic
+def prefetch_rows(typing_context: Any, matrices: Any, row_id: Any) -> Any:
+    """Ask for every cache line of one row of each C-contiguous matrix of a tuple; any row id does no harm.
+
+    Written out here because the same loops in Python cost more than they save: numba's ``range`` divides, and
+    a loop over a tuple counts references to its arrays.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        strides = cgutils.unpack_tuple(builder, array.strides)
-        row_bytes = builder.mul(arguments[1], strides[0])
-        column_bytes = builder.mul(arguments[2], strides[1])
-        address = builder.add(builder.ptrtoint(array.data, strides[0].type), builder.add(row_bytes, column_bytes))
-        pointer = builder.inttoptr(address, cgutils.voidptr_t)
-        number = ir.IntType(32)
-        function_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
-        function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], function_type)
-        builder.call(function, [pointer, *(number(flag) for flag in (READ, KEEP_CLOSE, DATA))])
+        for place, matrix in enumerate(signature.args[0]):
+            array = context.make_array(matrix)(context, builder, builder.extract_value(arguments[0], place))
+            row_bytes = cgutils.unpack_tuple(builder, array.strides)[0]
+            start = builder.add(builder.ptrtoint(array.data, row_bytes.type), builder.mul(arguments[1], row_bytes))
+            _prefetch_bytes(builder, start, row_bytes)
         return context.get_dummy_value()
 
-    return types.void(matrix, types.intp, types.intp), generate
+    return types.void(matrices, types.intp), generate
 
 
-@inlined
-def prefetch_row(matrix: Any, row: Any) -> Any:
-    """Ask for every cache line of one row of a matrix."""
-    for column in range(0, matrix.shape[1], CACHE_LINE // matrix.itemsize):
-        _prefetch_element(matrix, row, column)  # type: ignore[call-arg]
+def _prefetch_bytes(builder: Any, start: Any, count: Any) -> None:
+    """Write the loop over the cache lines of `count` bytes from the address `start`."""
+    number, address_type = ir.IntType(32), count.type
+    function_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+    function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], function_type)
+    flags = [number(flag) for flag in (READ, KEEP_CLOSE, DATA)]
+    step = address_type(CACHE_LINE)
+    with cgutils.for_range_slice(builder, address_type(0), count, step, address_type) as (offset, _):
+        builder.call(function, [builder.inttoptr(builder.add(start, offset), cgutils.voidptr_t), *flags])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.kernels.jit import inlined, kernel
+from fastembed_layer.kernels.jit import allocating_kernel, inlined
 
 UNIFORM, NORMAL, TRUNCATED_NORMAL = 0, 1, 2
 DISTRIBUTIONS = {"uniform": UNIFORM, "normal": NORMAL, "truncated_normal": TRUNCATED_NORMAL}
@@ -185,7 +185,7 @@ def truncated_from_bits(bits: Any, seed: Any, row: Any, column: Any, is_wide: An
     return normal
 
 
-@kernel
+@allocating_kernel
 def fill_random_rows(
     out: Any,
     seed: Any,

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id, key_position
 from fastembed_layer.kernels.jit import inlined, kernel
-from fastembed_layer.kernels.prefetch import prefetch_row
+from fastembed_layer.kernels.prefetch import prefetch_rows
 
 AHEAD = 8  # keys between a prefetch and its use
 
@@ -43,10 +41,9 @@ def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: An
     """Ask for the rows that the key `AHEAD` places further will need."""
     if position + AHEAD < len(keys):
         key = keys[position + AHEAD]
-        prefetch_row(values, source_of(sources, key_position(key)))
+        prefetch_rows((values,), source_of(sources, key_position(key)))
         if state is not None and key_id(key) != key_id(keys[position + AHEAD - 1]):
-            for matrix in state:
-                prefetch_row(matrix, key_id(key))
+            prefetch_rows(state, key_id(key))
 
 
 @inlined
@@ -78,10 +75,9 @@ def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
 
     @kernel
     def update_rows(
-        state: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, begin: int, end: int
+        state: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, total: Any, begin: int, end: int
     ) -> None:
-        """Sum the gradients of each row of one range and apply the optimizer's step to the row."""
-        total = np.empty(state[0].shape[1], state[0].dtype)
+        """Sum the gradients of each row of one range in `total` and apply the optimizer's step to the row."""
         position = first_segment(keys, begin)
         while position < end:
             after = end_segment(keys, position)

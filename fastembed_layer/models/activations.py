@@ -90,7 +90,7 @@ def get(identifier: Any) -> Activation:
             raise ValueError(f"Unknown activation: {identifier!r}. {hint}")
         return _activations[identifier]
     if callable(identifier) and not isinstance(identifier, type):
-        return identifier  # type: ignore[no-any-return]
+        return identifier
     raise TypeError(
         "`activation` must be a name, None, or a function that returns (output, pullback). "
         f"Received: {identifier!r} (of type {type(identifier).__name__})."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastembed_layer.checks import check_dimension
 from fastembed_layer.ragged import Ragged
 
 Array = np.ndarray[Any, Any]
@@ -25,6 +26,42 @@ class Source(NamedTuple):
 
     batches: Callable[[], Iterator[Batch]]
     steps: int | None
+
+
+class Stream:
+    """Batches by epoch: with `steps_per_epoch` an epoch ends early and the next one goes on from there.
+
+    Attributes
+    ----------
+    steps : int or None
+        Number of batches of an epoch, where it is known.
+    """
+
+    def __init__(self, source: Source, steps_per_epoch: int | None):
+        self._source = source
+        self._limit = None if steps_per_epoch is None else check_dimension(steps_per_epoch, "steps_per_epoch")
+        self._running: Iterator[Batch] | None = None
+        self.steps = self._limit or source.steps
+
+    def epoch(self) -> Iterator[Batch]:
+        """Go through the batches of the next epoch."""
+        if self._limit is None:
+            yield from self._source.batches()
+            return
+        for _ in range(self._limit):
+            batch = self._next()
+            if batch is None:
+                return
+            yield batch
+
+    def _next(self) -> Batch | None:
+        if self._running is None:
+            self._running = self._source.batches()
+        batch = next(self._running, None)
+        if batch is None:
+            self._running = self._source.batches()
+            batch = next(self._running, None)
+        return batch
 
 
 def open_source(
@@ -58,7 +95,7 @@ def open_source(
         return _open_iterable(inputs)
     parts = Batch(as_rows(inputs), _as_array(targets), _as_array(sample_weight))
     count = _common_length(parts)
-    size = 32 if batch_size is None else batch_size
+    size = 32 if batch_size is None else check_dimension(batch_size, "batch_size")
 
     def batches() -> Iterator[Batch]:
         order = None if shuffle is None else shuffle.permutation(count)
@@ -70,13 +107,41 @@ def open_source(
 
 
 def split_validation(parts: Batch, share: float) -> tuple[Batch, Batch]:
-    """Cut the last `share` of the samples off, as Keras does, before any shuffling."""
+    """Cut the last `share` of the samples off, as Keras does, before any shuffling.
+
+    Raises
+    ------
+    ValueError
+        If no samples are left on one side.
+    """
     rows = Batch(as_rows(parts.inputs), _as_array(parts.targets), _as_array(parts.sample_weight))
-    kept = int(_common_length(rows) * (1 - share))
+    count = _common_length(rows)
+    kept = int(count * (1 - share))
+    if kept in (0, count):
+        raise ValueError(
+            f"`validation_split` must leave samples on both sides. Received: {share}, which cuts {count} samples "
+            f"into {kept} and {count - kept}."
+        )
     return (
         Batch(*(take_rows(part, slice(None, kept)) for part in rows)),
         Batch(*(take_rows(part, slice(kept, None)) for part in rows)),
     )
+
+
+def count_samples(batch: Batch) -> int:
+    """Return the number of samples of a batch."""
+    if batch.targets is not None:
+        return len(batch.targets)
+    return _common_length(Batch(as_rows(batch.inputs)))
+
+
+def join_outputs(parts: list[Any]) -> Any:
+    """Return the outputs of consecutive batches as one, or as a list where the model has several."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], list):
+        return [join_outputs(list(column)) for column in zip(*parts, strict=True)]
+    return Ragged.concatenate(parts) if isinstance(parts[0], Ragged) else np.concatenate(parts)
 
 
 def take_rows(part: Any, rows: Any) -> Any:
@@ -114,7 +179,7 @@ def _is_iterable_of_batches(inputs: Any) -> bool:
 
 
 def _open_iterable(inputs: Iterable[Any]) -> Source:
-    length = len(inputs) if hasattr(inputs, "__len__") else None
+    length = len(inputs) if isinstance(inputs, Sized) else None
     return Source(lambda: (_as_batch(batch) for batch in inputs), length)
 
 

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer import constraints, initializers, regularizers
+from fastembed_layer import constraints, regularizers
 from fastembed_layer.checks import check_dimension, check_flag
 from fastembed_layer.models import activations
+from fastembed_layer.models.configs import read_initializer
 from fastembed_layer.models.layer import Layer
+from fastembed_layer.models.penalties import penalise_weight
 from fastembed_layer.models.symbolic import Shape
 from fastembed_layer.named import serialize
 from fastembed_layer.table import Parameter
-from fastembed_layer.tape import Cotangents, Pullback, is_recording, record
+from fastembed_layer.tape import Cotangents, Pullback
 
 Array = np.ndarray[Any, Any]
 
@@ -64,8 +66,8 @@ class Dense(Layer):
         self.units = check_dimension(units, "units")
         self.activation = activations.get(activation)
         self.use_bias = check_flag(use_bias, "use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_initializer = read_initializer(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = read_initializer(bias_initializer, "bias_initializer")
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.kernel: Parameter | None = None
@@ -84,11 +86,14 @@ class Dense(Layer):
                 "The last dimension of the inputs to a Dense layer should be defined. Found None. Full input shape "
                 f"received: {input_shape}. Behind an Embedding and a Flatten, pass input_length= to the Embedding."
             )
+        if self.kernel is not None:
+            return
         kernel = self.kernel_initializer((int(input_shape[-1]), self.units), self.variable_dtype)
         self.kernel = Parameter(kernel, "kernel")
         self.kernel.constraint = self.kernel_constraint
         if self.use_bias:
             self.bias = Parameter(self.bias_initializer((self.units,), self.variable_dtype), "bias")
+        super().build(input_shape)
 
     def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
         """Multiply, add, activate."""
@@ -116,17 +121,7 @@ class Dense(Layer):
 
     def weight_penalties(self) -> list[Array]:
         """Return the kernel's penalty."""
-        regularizer, kernel = self.kernel_regularizer, self.kernel
-        if regularizer is None or kernel is None:
-            return []
-        value = np.array(regularizer(kernel.value), kernel.dtype)
-        if is_recording():
-            record(
-                [],
-                value,
-                lambda scale: Cotangents([], [(kernel, regularizer.gradient(kernel.value) * scale)]),
-            )
-        return [value]
+        return penalise_weight(self.kernel, self.kernel_regularizer)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal, untrained layer."""

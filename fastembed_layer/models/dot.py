@@ -49,6 +49,7 @@ class Dot(Layer):
 
     def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
         """Bring the summed axis last in both, multiply them as batches of matrices, and undo that in the pullback."""
+        self.compute_output_shape([array.shape for array in inputs])
         (left, pull_left), (right, pull_right) = (self._prepare(array, place) for place, array in enumerate(inputs))
         lefts, rights = _as_matrices(left), _as_matrices(right)
         output = _multiply(lefts, rights.swapaxes(1, 2))
@@ -72,9 +73,17 @@ class Dot(Layer):
         Raises
         ------
         ValueError
-            If the summed axes differ in size.
+            If there are not two inputs, the summed axes differ in size, or one of them is the batch axis.
         """
+        if len(input_shape) != 2:
+            raise ValueError(f"A Dot layer needs two inputs. Received: {len(input_shape)}.")
         left, right = (list(shape) for shape in input_shape)
+        for axis, sizes_of_one in zip(self.axes, (left, right), strict=True):
+            if axis == 0 or not -len(sizes_of_one) < axis < len(sizes_of_one):
+                raise ValueError(
+                    "The summed axes of a Dot layer must be axes of its inputs other than the batch axis. "
+                    f"Received: axes={self.axes} and inputs of the shapes {input_shape}."
+                )
         sizes = left.pop(self.axes[0] % len(left)), right.pop(self.axes[1] % len(right))
         if None not in sizes and sizes[0] != sizes[1]:
             raise ValueError(f"The summed axes of a Dot layer must agree in size. Received: {input_shape}.")

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import regularizers
+from fastembed_layer.models.configs import read_config
 from fastembed_layer.models.dtypes import DTypes, resolve_dtypes
 from fastembed_layer.models.masks import attach_mask, mask_of
 from fastembed_layer.models.module import Module, unique_name
-from fastembed_layer.models.symbolic import Shape, SymbolicTensor, as_list, check_shape, is_symbolic
-from fastembed_layer.tape import Cotangents, Pullback, current_penalties, is_recording, record, record_penalty
+from fastembed_layer.models.penalties import penalise_output
+from fastembed_layer.models.symbolic import Shape, SymbolicTensor, as_list, declared_shape, is_symbolic
+from fastembed_layer.tape import Pullback, current_penalties, is_recording, record, record_penalty
 
 Array = np.ndarray[Any, Any]
 
@@ -66,7 +68,7 @@ class Layer(Module):
             raise TypeError(f"`trainable` must be a bool. Received: {trainable!r}.")
         self._trainable = bool(trainable)
         self.dtypes: DTypes = resolve_dtypes(dtype, keywords.get("compute_dtype"))
-        self.batch_input_shape = _declared_shape(keywords)
+        self.batch_input_shape = declared_shape(keywords)
         self.activity_regularizer = regularizers.get(keywords.get("activity_regularizer"))
         self._initial_weights = keywords.get("weights")
         self._built_shape: Any = None
@@ -119,7 +121,9 @@ class Layer(Module):
         return []
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the weights; called by the first call."""
+        """Create the weights; called by the first call. A subclass's own `build` ends with ``super().build()``."""
+        self.built = True
+        self._set_initial_weights()
 
     def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
         """Compute the output and its pullback; the pullback may be None while nothing is recorded."""
@@ -149,18 +153,19 @@ class Layer(Module):
             return self._call_symbolically(inputs)
         arrays = self.prepare(inputs)
         masks = self._find_masks(arrays) if mask is None else mask
-        self._refuse_unsupported_mask(masks)
+        self.refuse_unsupported_mask(masks)
         self.ensure_built(self.shape_of(arrays))
         if self._is_composite:
             return self._call_composite(arrays, bool(training), masks)
+        self._last_penalties = []
         output, pullback = self.forward(arrays, training=bool(training), mask=masks)
         if any(output is array for array in as_list(arrays)):
             output = output.view()  # the tape and the masks tell arrays apart by identity
         if pullback is not None and is_recording():
             record(as_list(arrays), output, pullback)
         attach_mask(output, self.compute_mask(arrays, masks))
-        self._last_penalties = []
-        self._penalise_activity(output)
+        if self.activity_regularizer is not None:
+            self.add_penalty([output], *penalise_output(output, self.activity_regularizer))
         return output
 
     def shape_of(self, arrays: Any) -> Any:
@@ -175,9 +180,7 @@ class Layer(Module):
         if not self.built:
             self.build(input_shape)
             self.built = True
-        if self._initial_weights is not None:
-            weights, self._initial_weights = self._initial_weights, None
-            self.set_weights(weights)
+        self._set_initial_weights()
 
     def get_weights(self) -> list[Array]:
         """Return copies of the weights."""
@@ -195,6 +198,8 @@ class Layer(Module):
         ------
         ValueError
             If their number or a shape differs; nothing is written then.
+        TypeError
+            If one of them does not hold numbers; nothing is written then.
         """
         weights = [np.asarray(value) for value in weights]
         shapes = [parameter.shape for parameter in self.weights]
@@ -203,8 +208,11 @@ class Layer(Module):
                 f"`weights` of the layer {self.name!r} must be arrays of the shapes {shapes}. "
                 f"Received: {[value.shape for value in weights]}."
             )
+        if any(value.dtype.kind not in "biuf" for value in weights):
+            raise TypeError(f"`weights` must hold numbers. Received: {[str(value.dtype) for value in weights]}.")
         for parameter, value in zip(self.weights, weights, strict=True):
             parameter.assign(value)
+        self._initial_weights = None
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal, untrained layer."""
@@ -217,8 +225,19 @@ class Layer(Module):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a layer from what `get_config` returned."""
-        return cls(**config)
+        """Make a layer from what `get_config` returned, here or in Keras.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the config has keys, or asks for something, that the layer does not know.
+        """
+        return cls(**read_config(cls, config))
+
+    def _set_initial_weights(self) -> None:
+        """Apply the ``weights`` argument; `set_weights` forgets it."""
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
 
     @cached_property
     def _is_composite(self) -> bool:
@@ -237,7 +256,7 @@ class Layer(Module):
 
     def _call_symbolically(self, inputs: Any) -> SymbolicTensor:
         tensors = as_list(inputs)
-        self._refuse_unsupported_mask([tensor if tensor.masked else None for tensor in tensors])
+        self.refuse_unsupported_mask([tensor if tensor.masked else None for tensor in tensors])
         shapes = [tensor.shape for tensor in tensors]
         shape = shapes if isinstance(inputs, list | tuple) else shapes[0]
         self.check_symbolic(tensors)
@@ -250,6 +269,17 @@ class Layer(Module):
     def check_symbolic(self, tensors: list[SymbolicTensor]) -> None:
         """Refuse a place in a functional model that the layer cannot take."""
 
+    def refuse_unsupported_mask(self, masks: Any) -> None:
+        """Raise the error of a layer that a mask reaches and that does not know what to do with it."""
+        if self.supports_masking or self._is_composite:
+            return
+        if any(mask is not None for mask in (masks if isinstance(masks, list) else [masks])):
+            raise TypeError(
+                f"Layer {self.name} does not support masking, but was passed an input_mask: {masks}. "
+                "Every layer behind an embedding with mask_zero=True has to support masking; "
+                "GlobalAveragePooling1D uses the mask and ends it."
+            )
+
     def output_is_masked(self, input_is_masked: bool) -> bool:
         """Tell whether the output carries a mask."""
         return input_is_masked and type(self).compute_mask is Layer.compute_mask
@@ -260,35 +290,7 @@ class Layer(Module):
             return masks if any(mask is not None for mask in masks) else None
         return mask_of(arrays)
 
-    def _refuse_unsupported_mask(self, masks: Any) -> None:
-        if self.supports_masking or self._is_composite:
-            return
-        if any(mask is not None for mask in (masks if isinstance(masks, list) else [masks])):
-            raise TypeError(
-                f"Layer {self.name} does not support masking, but was passed an input_mask: {masks}. "
-                "Every layer behind an embedding with mask_zero=True has to support masking; "
-                "GlobalAveragePooling1D uses the mask and ends it."
-            )
-
-    def _penalise_activity(self, output: Array) -> None:
-        regularizer = self.activity_regularizer
-        if regularizer is None:
-            return
-        batch_size = max(1, len(output))
-        value = np.array(regularizer(output) / batch_size, output.dtype)
-        self.add_penalty(
-            [output], value, lambda scale: Cotangents([regularizer.gradient(output) * (scale / batch_size)])
-        )
-
     def add_penalty(self, inputs: list[Array], value: Array, pullback: Pullback) -> None:
         """Keep a term of the loss that this call produced, and record it."""
         self._last_penalties.append(value)
         record_penalty(self, inputs, value, pullback)
-
-
-def _declared_shape(keywords: dict[str, Any]) -> Shape | None:
-    if keywords.get("batch_input_shape") is not None:
-        return check_shape(keywords["batch_input_shape"], "batch_input_shape")
-    if keywords.get("input_shape") is not None:
-        return (keywords.get("batch_size"), *check_shape(keywords["input_shape"], "input_shape"))
-    return None

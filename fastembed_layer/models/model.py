@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastembed_layer.models.data import as_rows
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.summary import print_summary
 from fastembed_layer.models.symbolic import SymbolicTensor, as_list
@@ -72,7 +73,7 @@ class Model(Trainer, Layer):
             return list(self._graph_layers)
         return [module for module in vars(self).values() if isinstance(module, Layer)]
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Compute the outputs of a functional model; subclasses override this."""
         if self._outputs is None:
             raise NotImplementedError(f"{type(self).__name__} must implement `call`, or be given inputs and outputs.")
@@ -103,17 +104,20 @@ class Model(Trainer, Layer):
             raise NotImplementedError(f"{type(self).__name__} must implement `compute_output_shape`.")
         return _shapes(self._outputs)
 
+    def output_is_masked(self, input_is_masked: bool) -> bool:
+        """Tell whether an output carries a mask, as far as that is known before any call."""
+        return self._outputs is not None and any(tensor.masked for tensor in as_list(self._outputs))
+
     def prepare(self, inputs: Any) -> Any:
-        """Leave the inputs to the layers they go to."""
+        """Leave the inputs to the layers they go to; only lists of plain numbers become arrays here."""
+        if isinstance(inputs, list | tuple) and all(isinstance(part, list | tuple | int | float) for part in inputs):
+            return as_rows(inputs)
         return inputs
 
     def shape_of(self, arrays: Any) -> Any:
         """Return the shape, or the shapes, to build for."""
         several = isinstance(arrays, list | tuple)
-        try:
-            return [super(Model, self).shape_of(part) for part in arrays] if several else super().shape_of(arrays)
-        except ValueError:  # a list of sequences of different lengths
-            return (None, None)
+        return [super(Model, self).shape_of(part) for part in arrays] if several else super().shape_of(arrays)
 
     def summary(self, print_fn: Any = print) -> None:
         """Print layers, output shapes and numbers of parameters.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
+
+import numpy as np
 
 from fastembed_layer.named import snake_case
 from fastembed_layer.table import Parameter
@@ -83,11 +85,35 @@ class Module:
         """Return the number of elements of all weights."""
         return sum(parameter.size for parameter in self.weights)
 
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write this module's own weights, not those of its submodules, into `store` under "0", "1" and so on."""
+        for number, parameter in enumerate(_own_parameters(vars(self))):
+            store[str(number)] = parameter.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read back what `save_own_variables` wrote, here or in Keras.
+
+        Raises
+        ------
+        ValueError
+            If number or shapes of the weights differ; nothing is written then.
+        """
+        own = list(_own_parameters(vars(self)))
+        values = [np.asarray(store[str(number)]) for number in range(len(store))]
+        if [value.shape for value in values] != [parameter.shape for parameter in own]:
+            raise ValueError(
+                f"`store` must hold weights of the shapes {[parameter.shape for parameter in own]} for "
+                f"{self.name!r}; a module that is not built has none. Received: {[value.shape for value in values]}."
+            )
+        for parameter, value in zip(own, values, strict=True):
+            parameter.assign(value)
+
     def _all_weights(self) -> list[tuple[Parameter, bool]]:
         found: dict[int, tuple[Parameter, bool]] = {}
         for module in (self, *self.submodules):
             for parameter in _own_parameters(vars(module)):
-                found.setdefault(id(parameter), (parameter, parameter.trainable and module._trainable))
+                trained = self._trainable and module._trainable and parameter.trainable
+                found.setdefault(id(parameter), (parameter, trained))
         return list(found.values())
 
 

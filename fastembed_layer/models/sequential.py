@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastembed_layer.embedding import Embedding, refuse_later_place
+from fastembed_layer.models.configs import read_input
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.model import Model
 from fastembed_layer.models.symbolic import Shape, SymbolicTensor, check_shape
+from fastembed_layer.named import nearest_names
 
 
 class Sequential(Model):
@@ -61,7 +63,11 @@ class Sequential(Model):
         if any(layer is known for known in self._layers):
             raise ValueError(f"All layers of a Sequential model need unique names. Received: {layer.name!r} twice.")
         self._layers.append(layer)
-        self._build_known_shapes()
+        try:
+            self._build_known_shapes()
+        except Exception:
+            self._layers.pop()  # a stack that cannot be is not left behind
+            raise
 
     def pop(self) -> Layer:
         """Remove the last layer and return it."""
@@ -75,7 +81,7 @@ class Sequential(Model):
             self._input_shape = check_shape(input_shape, "input_shape")
         self._build_known_shapes()
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Call the layers one after the other."""
         for layer in self._layers:
             inputs = layer(inputs, training=training)
@@ -95,23 +101,36 @@ class Sequential(Model):
             input_shape = layer.compute_output_shape(input_shape)
         return tuple(input_shape)
 
+    def output_is_masked(self, input_is_masked: bool) -> bool:
+        """Tell whether the last layer's output carries a mask."""
+        for layer in self._layers:
+            input_is_masked = layer.output_is_masked(input_is_masked)
+        return input_is_masked
+
     def get_config(self) -> dict[str, Any]:
-        """Return the name and the configs of the layers."""
+        """Return the name and the configs of the layers, behind that of the input where its shape was given."""
         configs = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._layers]
+        if self._input_shape is not None:
+            configs.insert(0, {"class_name": "InputLayer", "config": {"batch_input_shape": self._input_shape}})
         return {"name": self.name, "layers": configs}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Sequential:
-        """Make an untrained model of the layers of this package that a config lists."""
-        from fastembed_layer import layers as known
+        """Make an untrained model of the layers of this package that a config, also one of Keras, lists.
 
-        made = [getattr(known, entry["class_name"]).from_config(entry["config"]) for entry in config["layers"]]
-        return cls(made, name=config.get("name"))
+        Raises
+        ------
+        ValueError
+            If it names a layer that the package does not have.
+        """
+        return cls([_read_layer(entry) for entry in config["layers"]], name=config.get("name"))
 
     def _first_shape(self) -> Any:
         if not self._layers:
             return None
         first = self._layers[0]
+        if isinstance(first, Sequential):
+            return first._input_shape or first._first_shape()
         return first.input_shape if isinstance(first, Embedding) else first.batch_input_shape
 
     def _build_known_shapes(self) -> None:
@@ -119,9 +138,12 @@ class Sequential(Model):
         shape: Any = self._input_shape or self._first_shape()
         if shape is None:
             return
+        masked = False
         for layer in self._layers:
+            if masked:
+                layer.refuse_unsupported_mask(f"a mask of shape {shape[:-1]}")
             layer.ensure_built(shape)
-            shape = layer.compute_output_shape(shape)
+            shape, masked = layer.compute_output_shape(shape), layer.output_is_masked(masked)
 
 
 def _starts_with_ids(layer: Layer) -> bool:
@@ -129,3 +151,16 @@ def _starts_with_ids(layer: Layer) -> bool:
     if isinstance(layer, Sequential) and layer.layers:
         return _starts_with_ids(layer.layers[0])
     return isinstance(layer, Embedding)
+
+
+def _read_layer(entry: dict[str, Any]) -> Layer | SymbolicTensor:
+    from fastembed_layer import layers
+
+    name, config = entry["class_name"], entry["config"]
+    if name == "InputLayer":
+        return read_input(config)
+    named = [getattr(layers, public) for public in layers.__all__]
+    known = {cls.__name__: cls for cls in named if isinstance(cls, type) and issubclass(cls, Layer)}
+    if name not in known:
+        raise ValueError(f"Unknown layer: {name!r}. {nearest_names(name, list(known))}")
+    return known[name].from_config(config)

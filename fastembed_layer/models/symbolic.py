@@ -102,6 +102,15 @@ def check_shape(shape: Any, argument: str) -> Shape:
     return tuple(None if size is None else int(size) for size in sizes)
 
 
+def declared_shape(keywords: dict[str, Any]) -> Shape | None:
+    """Return the shape that the keywords of a layer declare for its input, the batch size first."""
+    if keywords.get("batch_input_shape") is not None:
+        return check_shape(keywords["batch_input_shape"], "batch_input_shape")
+    if keywords.get("input_shape") is not None:
+        return (keywords.get("batch_size"), *check_shape(keywords["input_shape"], "input_shape"))
+    return None
+
+
 def is_symbolic(inputs: Any) -> bool:
     """Tell whether a layer is being called on symbolic tensors."""
     return any(isinstance(tensor, SymbolicTensor) for tensor in as_list(inputs))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer import initializers, losses, metrics, optimizers
 from fastembed_layer.checks import check_dimension, check_number
-from fastembed_layer.models.data import Batch, Source, open_source, split_validation
+from fastembed_layer.models.data import Batch, Stream, count_samples, join_outputs, open_source, split_validation
 from fastembed_layer.models.history import Callbacks, History, Progress
 from fastembed_layer.models.masks import mask_of
 from fastembed_layer.models.module import Module
@@ -19,6 +20,8 @@ from fastembed_layer.tape import GradientTape
 
 Array = np.ndarray[Any, Any]
 Logs = dict[str, float]
+
+LARGEST_SPLIT = math.nextafter(1.0, 0.0)
 
 
 class Trainer(Module):
@@ -112,21 +115,21 @@ class Trainer(Module):
             Its ``history`` holds a list per number, one entry per epoch.
         """
         self._compiled_loss()
-        size = None if batch_size is None else check_dimension(batch_size, "batch_size")
+        check_dimension(epochs, "epochs")
         data, held_out = Batch(x, y, sample_weight), _as_validation(validation_data)
-        if held_out is None and check_number(validation_split, "validation_split", 0.0, 1.0) > 0:
+        if held_out is None and check_number(validation_split, "validation_split", 0.0, LARGEST_SPLIT) > 0:
             data, held_out = split_validation(data, validation_split)
         generator = np.random.default_rng(initializers.draw_seed()) if shuffle else None
-        source = open_source(*data, size, generator)
+        source = open_source(*data, batch_size, generator)
         history, calls = History(), Callbacks(callbacks, self)
         self.stop_training = False
-        stream = _Stream(source, steps_per_epoch)
+        stream = Stream(source, steps_per_epoch)
         for epoch in range(initial_epoch, epochs):
             calls.begin_epoch(epoch)
             with Progress(f"Epoch {epoch + 1}/{epochs}", stream.steps, verbose) as progress:
                 logs = self._run_epoch(stream.epoch(), self._train_step, progress, calls)
                 if held_out is not None:
-                    validation = self.evaluate(*held_out, batch_size=size, verbose=0, return_dict=True)
+                    validation = self.evaluate(*held_out, batch_size=batch_size, verbose=0, return_dict=True)
                     logs |= {f"val_{name}": value for name, value in validation.items()}
                 progress.close_with(logs)
             history.append(epoch, logs)
@@ -165,7 +168,7 @@ class Trainer(Module):
                 progress.advance({})
         if not parts:
             return self.predict_on_batch(x)
-        return parts[0] if len(parts) == 1 else _join(parts)
+        return join_outputs(parts)
 
     def _run_epoch(
         self,
@@ -176,36 +179,49 @@ class Trainer(Module):
     ) -> Logs:
         self._metrics.reset()
         total = samples = 0.0
-        logs: Logs = {"loss": 0.0} | self._metrics.results()
+        logs: Logs = {}
         for number, batch in enumerate(batches):
-            size = _batch_size(batch)
+            size = count_samples(batch)
             loss = step(batch)["loss"]
             total, samples = total + loss * size, samples + size
             logs = {"loss": total / max(1.0, samples)}
             progress.advance(logs)
             if calls is not None:
                 calls.end_batch(number, {"loss": loss})
+        if not logs:
+            raise ValueError(
+                "`x` holds no samples, or is an iterator that has run out: pass something that can be iterated once "
+                "per epoch, or `steps_per_epoch`. Received: no batch."
+            )
         return logs | self._metrics.results()
 
     def _train_step(self, batch: Batch) -> Logs:
-        loss, optimizer = self._compiled_loss(), self.optimizer
+        optimizer = self.optimizer
         assert optimizer is not None
         with GradientTape() as tape:
             predictions = self(batch.inputs, training=True)  # type: ignore[operator]
-            value = loss(batch.targets, predictions, batch.sample_weight, mask=mask_of(predictions))
-            penalties = self.losses  # type: ignore[attr-defined]
+            value = self._loss_of(batch, predictions)
+            penalties = self._penalties()
         weights = self.trainable_weights
         gradients = tape.gradient([value, *penalties], weights)
         self._warn_of_missing_gradients(weights, gradients)
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         self._metrics.update(batch, predictions)
-        return {"loss": float(value) + float(sum(map(float, penalties)))}
+        return {"loss": float(value) + sum(penalty.item() for penalty in penalties)}
 
     def _test_step(self, batch: Batch) -> Logs:
         predictions = self.predict_on_batch(batch.inputs)
-        value = self._compiled_loss()(batch.targets, predictions, batch.sample_weight, mask=mask_of(predictions))
+        value = self._loss_of(batch, predictions)
         self._metrics.update(batch, predictions)
-        return {"loss": float(value) + float(sum(map(float, self.losses)))}  # type: ignore[attr-defined]
+        return {"loss": float(value) + sum(penalty.item() for penalty in self._penalties())}
+
+    def _loss_of(self, batch: Batch, predictions: Any) -> Array:
+        if batch.targets is None:
+            raise ValueError("`y` must be given: the loss compares the predictions with it. Received: None.")
+        return self._compiled_loss()(batch.targets, predictions, batch.sample_weight, mask=mask_of(predictions))
+
+    def _penalties(self) -> list[Array]:
+        return self.losses  # type: ignore[attr-defined]
 
     def _compiled_loss(self) -> losses.Loss:
         if self.optimizer is None:
@@ -253,47 +269,14 @@ class MetricList:
         return {metric.name: metric.result() for metric in self._metrics or []}
 
 
-class _Stream:
-    """Batches by epoch: with `steps_per_epoch` an epoch ends early and the next one goes on from there."""
-
-    def __init__(self, source: Source, steps_per_epoch: int | None):
-        self._source = source
-        self._limit = None if steps_per_epoch is None else check_dimension(steps_per_epoch, "steps_per_epoch")
-        self._running: Iterator[Batch] | None = None
-        self.steps = self._limit or source.steps
-
-    def epoch(self) -> Iterator[Batch]:
-        if self._limit is None:
-            yield from self._source.batches()
-            return
-        for _ in range(self._limit):
-            batch = self._next()
-            if batch is None:
-                return
-            yield batch
-
-    def _next(self) -> Batch | None:
-        if self._running is None:
-            self._running = self._source.batches()
-        batch = next(self._running, None)
-        if batch is None:
-            self._running = self._source.batches()
-            batch = next(self._running, None)
-        return batch
-
-
 def _as_validation(data: Any) -> Batch | None:
-    return None if data is None else Batch(*data)
-
-
-def _batch_size(batch: Batch) -> int:
-    if batch.targets is not None:
-        return len(batch.targets)
-    inputs = batch.inputs[0] if isinstance(batch.inputs, list | tuple) else batch.inputs
-    return len(inputs)
-
-
-def _join(parts: list[Any]) -> Any:
-    if isinstance(parts[0], list):
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return np.concatenate(parts)
+    if data is None:
+        return None
+    if isinstance(data, list | tuple) and len(data) in (2, 3):
+        return Batch(*data)
+    if isinstance(data, Iterable) and not isinstance(data, list | tuple | np.ndarray):
+        return Batch(data)
+    raise TypeError(
+        "`validation_data` must be (x, y), (x, y, sample_weight) or an iterable of batches. "
+        f"Received: {type(data).__name__}."
+    )

@@ -1,0 +1,60 @@
+"""Terms that regularizers add to the loss, each with its pullback: of weights, of touched rows, of outputs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.dispatch import backend_of
+from fastembed_layer.placement import format_bytes
+from fastembed_layer.ragged import Ragged
+from fastembed_layer.regularizers import Regularizer
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Parameter, Table
+from fastembed_layer.tape import Cotangents, Pullback, record
+
+Array = np.ndarray[Any, Any]
+
+
+def penalise_weight(parameter: Parameter | None, regularizer: Regularizer | None) -> list[Array]:
+    """Return the penalty of a weight as a list of one, and record it; an empty list where there is nothing to do."""
+    if regularizer is None or parameter is None:
+        return []
+    value = np.array(regularizer(parameter.value), parameter.dtype)
+    record([], value, lambda scale: Cotangents([], [(parameter, regularizer.gradient(parameter.value) * scale)]))
+    return [value]
+
+
+def penalise_rows(table: Table, ids: Array, regularizer: Regularizer) -> tuple[Array, Pullback]:
+    """Return the penalty of the rows that `ids` select, each counted once, and its pullback."""
+    touched = np.unique(ids)
+    rows = backend_of(table).gather_rows(table, touched)
+
+    def pull_back(scale: Array) -> Cotangents:
+        values = regularizer.gradient(rows) * scale
+        return Cotangents([], [(table, RowGradient(touched, values, (table.input_dim, table.output_dim)))])
+
+    return np.array(regularizer(rows), table.dtype), pull_back
+
+
+def penalise_output(output: Array | Ragged, regularizer: Regularizer) -> tuple[Array, Pullback]:
+    """Return the penalty of a layer's output, divided by the batch size as in Keras, and its pullback."""
+    values = output.values if isinstance(output, Ragged) else output
+    batch_size = max(1, len(output) if values.ndim else 1)
+
+    def pull_back(scale: Array) -> Cotangents:
+        return Cotangents([regularizer.gradient(values) * (scale / batch_size)])
+
+    return np.array(regularizer(values) / batch_size, values.dtype), pull_back
+
+
+def warn_of_dense_gradient(table: Table, layer_name: str) -> None:
+    """Say what a penalty over the whole table costs in every step, and the way out."""
+    warnings.warn(
+        f"`embeddings_regularizer` of the layer {layer_name!r} is a term over the whole table, so every training "
+        f"step reads and writes {format_bytes(3 * table.nbytes)} or more. Pass regularizer_scope='batch' to apply "
+        "it to the rows of each batch only.",
+        stacklevel=5,
+    )

@@ -1,0 +1,189 @@
+"""The tape: what it records, how it walks back, and the judge of all pullbacks."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from pullbacks import assert_pullback_agrees
+
+from fastembed_layer import Concatenate, Dense, Dot, Embedding, GradientTape, RowGradient, losses
+from fastembed_layer.models.layer import Layer
+from fastembed_layer.table import Parameter
+from fastembed_layer.tape import Cotangents, is_recording, record
+
+Array = np.ndarray[Any, Any]
+
+
+class Scale(Layer):
+    """Multiplies by a weight; `claimed` spoils the pullback by a factor."""
+
+    def __init__(self, claimed: float = 1.0):
+        super().__init__(dtype="float64")
+        self.factor = Parameter(np.array(3.0), "factor")
+        self.claimed = claimed
+
+    def forward(self, inputs: Array, training: bool = False, mask: Any = None) -> Any:
+        factor = self.factor
+
+        def pull(d_output: Array) -> Cotangents:
+            d_factor = np.array((d_output * inputs).sum() * self.claimed)
+            return Cotangents([d_output * factor.value], [(factor, d_factor)])
+
+        return inputs * factor.value, pull
+
+
+def test_a_layer_written_by_hand_is_differentiated() -> None:
+    layer, inputs = Scale(), np.array([1.0, -2.0])
+    assert_pullback_agrees(lambda: layer(inputs), [inputs, layer.factor])
+
+
+def test_the_judge_sees_a_wrong_pullback() -> None:
+    layer, inputs = Scale(claimed=1.001), np.array([1.0, -2.0])
+    with pytest.raises(AssertionError):
+        assert_pullback_agrees(lambda: layer(inputs), [layer.factor])
+
+
+def test_the_judge_sees_a_missing_gradient() -> None:
+    layer, other = Scale(), Scale()
+    with pytest.raises(AssertionError, match="no gradient"):
+        assert_pullback_agrees(lambda: layer(np.ones(2)), [other.factor])
+
+
+def test_the_target_is_summed() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        output = layer(np.array([1.0, 2.0]))
+    assert tape.gradient(output, layer.factor) == 3.0
+
+
+def test_several_targets_are_added() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        outputs = [layer(np.array([1.0])), layer(np.array([5.0]))]
+    assert tape.gradient(outputs, layer.factor) == 6.0
+
+
+def test_one_source_gives_a_gradient_and_several_give_a_list() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        output = layer(np.ones(2))
+    assert tape.gradient(output, layer.factor) == 2.0
+    assert tape.gradient(output, [layer.factor]) == [2.0]
+
+
+def test_a_tape_may_be_asked_more_than_once() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        output = layer(np.ones(2))
+    assert tape.gradient(output, layer.factor) == tape.gradient(output, layer.factor)
+
+
+def test_what_the_target_does_not_depend_on_has_no_gradient() -> None:
+    used, unused = Scale(), Scale()
+    with GradientTape() as tape:
+        output = used(np.ones(2))
+        unused(np.ones(2))
+    assert tape.gradient(output, [unused.factor]) == [None]
+
+
+def test_a_layer_used_twice_in_a_step_receives_the_sum_of_its_gradients() -> None:
+    layer, inputs = Scale(), np.array([1.0, 2.0])
+    assert_pullback_agrees(lambda: layer(layer(inputs)), [inputs, layer.factor])
+
+
+def test_an_array_used_twice_receives_the_sum_of_its_gradients() -> None:
+    layer, inputs = Dense(2, dtype="float64"), np.ones((3, 2))
+    join = Concatenate()
+    layer(inputs)
+
+    def call() -> Array:
+        hidden = layer(inputs)
+        return join([hidden, hidden, inputs])
+
+    assert_pullback_agrees(call, [inputs, *layer.weights])
+
+
+def test_a_table_looked_up_twice_receives_one_row_gradient_with_both() -> None:
+    layer = Embedding(5, 2, dtype="float64")
+    dot = Dot(axes=1)
+    left, right = np.array([1, 1, 4]), np.array([1, 2, 0])
+    assert_pullback_agrees(lambda: dot([layer(left), layer(right)]), [layer.embeddings])
+    with GradientTape() as tape:
+        scores = dot([layer(left), layer(right)])
+    gradient = tape.gradient(scores, layer.embeddings)
+    assert isinstance(gradient, RowGradient)
+    assert sorted(gradient.ids.tolist()) == [0, 1, 1, 1, 2, 4]
+
+
+def test_a_gradient_that_a_pullback_kept_is_not_changed_by_a_later_sum() -> None:
+    kept = np.ones(2)
+    source, outputs = np.zeros(2), [np.zeros(2), np.zeros(2)]
+    with GradientTape() as tape:
+        for output in outputs:
+            record([source], output, lambda d_output: Cotangents([kept]))
+    np.testing.assert_array_equal(tape.gradient(outputs, source), [2.0, 2.0])
+    np.testing.assert_array_equal(kept, [1.0, 1.0])
+
+
+def test_a_target_that_was_not_recorded_is_refused() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        output = layer(np.ones(2))
+    with pytest.raises(ValueError, match=r"`target` must be what a layer or a loss returned.*shape \(2,\)"):
+        tape.gradient(output * 2, layer.factor)
+
+
+def test_calls_outside_the_block_are_not_recorded() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        pass
+    layer(np.ones(2))
+    assert tape.calls == []
+    assert not is_recording()
+
+
+def test_nested_tapes_both_record() -> None:
+    layer = Scale()
+    with GradientTape() as outer:
+        with GradientTape() as inner:
+            output = layer(np.ones(2))
+        layer(output)
+    assert (len(outer.calls), len(inner.calls)) == (2, 1)
+
+
+def test_a_tape_of_one_thread_does_not_record_another() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        thread = threading.Thread(target=layer, args=(np.ones(2),))
+        thread.start()
+        thread.join()
+    assert tape.calls == []
+
+
+def test_a_tape_is_closed_when_its_block_raises() -> None:
+    with pytest.raises(ZeroDivisionError), GradientTape():
+        raise ZeroDivisionError
+    assert not is_recording()
+
+
+def test_a_loss_is_recorded_and_reaches_the_table() -> None:
+    layer = Embedding(4, 3, dtype="float64")
+    targets, ids = np.ones((2, 3)), np.array([3, 3])
+    loss = losses.get("mse")
+    assert loss is not None
+    assert_pullback_agrees(lambda: loss(targets, layer(ids)), [layer.embeddings])
+
+
+def test_penalties_are_targets_beside_the_loss() -> None:
+    layer = Dense(2, dtype="float64", kernel_regularizer="l2", activity_regularizer="l2")
+    inputs = np.ones((3, 4))
+    layer(inputs)
+    with GradientTape() as tape:
+        output = layer(inputs)
+        penalties = layer.losses
+    gradient = tape.gradient(penalties, layer.kernel)
+    kernel = layer.kernel.numpy()
+    np.testing.assert_allclose(gradient, 0.02 * kernel + inputs.T @ (0.02 * output) / 3)
