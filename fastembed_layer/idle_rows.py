@@ -9,16 +9,24 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+NEVER = -1  # the last step of a row that no batch has held: its slots are zero and it stays where it is
 LONGEST = 1 << 16  # steps; then every row is brought up to date once and the sums start afresh
+
+
+SMALLEST_SHRINK = 1e-100  # of what weight decay leaves, before the sums divided by it lose digits
 
 
 class Clock:
     """Counts the steps of a table and keeps, for rows last touched at each of them, the sums their rule needs.
 
-    Entry n of `series` belongs to the rows that were last touched at step ``base + n``. A step adds
-    ``amount * weights[k - 1]`` to the entry of the rows that have been idle for k steps; beyond ``len(weights)``
-    steps an entry is finished. So a step costs the same however long the training lasts, and the memory is bounded
-    by `LONGEST` entries.
+    Entry n of `series` belongs to the rows that were last touched at step ``base + n``. A step that contributes
+    `amount` adds ``amount * weights[k - 1]`` to the entry of the rows that have been idle for k steps; beyond
+    ``len(weights)`` steps an entry is finished. So a step costs the same however long the training lasts, and the
+    memory is bounded by `LONGEST` entries.
+
+    Weight decay shrinks the weights and all earlier movements with them. `shrink` is the product of what the steps
+    have left; contributions are divided by it, so that multiplying a sum by the present shrink gives each
+    contribution what the later steps have left of it. The last column of `series` is the shrink at the entry's step.
 
     Parameters
     ----------
@@ -27,34 +35,40 @@ class Clock:
     """
 
     def __init__(self, weights: Array):
-        self.weights = weights
+        self.weights = weights[:LONGEST]
         self.base = 0
         self.now = 0
-        self.series = np.zeros((1024, weights.shape[1]))
+        self.shrink = 1.0
+        self.series = np.zeros((1024, weights.shape[1] + 1))
+        self.series[0, -1] = 1.0
 
     @property
     def is_full(self) -> bool:
         """Whether the rows have to be finished and the sums restarted before the next step."""
-        return self.now - self.base >= LONGEST
+        return self.now - self.base >= LONGEST or self.shrink < SMALLEST_SHRINK
 
-    def advance(self, amount: float) -> None:
-        """Count one step and add its share to the sums."""
+    def advance(self, amount: float, keep: float = 1.0) -> None:
+        """Count one step that keeps a share of the weights and then moves idle rows by `amount` times their sums."""
         self.now += 1
+        self.shrink *= keep
         entries = self.now - self.base
         if entries >= len(self.series):
             self.series = np.concatenate([self.series, np.zeros_like(self.series)])
         reach = min(len(self.weights), entries)
-        self.series[entries - reach : entries] += amount * self.weights[reach - 1 :: -1]
+        self.series[entries - reach : entries, :-1] += (amount / self.shrink) * self.weights[reach - 1 :: -1]
+        self.series[entries, -1] = self.shrink
 
     def restart(self) -> None:
         """Forget the sums; only when every row is up to date."""
         self.base = self.now
+        self.shrink = 1.0
         self.series[:] = 0
+        self.series[0, -1] = 1.0
 
     def copy(self) -> Clock:
         """Return a clock that goes its own way from here."""
         twin = Clock(self.weights)
-        twin.base, twin.now, twin.series = self.base, self.now, self.series.copy()
+        twin.base, twin.now, twin.shrink, twin.series = self.base, self.now, self.shrink, self.series.copy()
         return twin
 
 
@@ -73,14 +87,24 @@ class IdleRows:
         The numbers of the rule.
     input_dim : int
         Number of rows.
+    shrinks : bool
+        Whether weight decay moves rows that have never been in a batch, too.
     """
 
-    def __init__(self, rule: str, slots: Sequence[Array], clock: Clock, constants: tuple[float, ...], input_dim: int):
+    def __init__(
+        self,
+        rule: str,
+        slots: Sequence[Array],
+        clock: Clock,
+        constants: tuple[float, ...],
+        input_dim: int,
+        shrinks: bool = False,
+    ):
         self.rule = rule
         self.slots = list(slots)
         self.clock = clock
         self.constants = constants
-        self.last_steps = np.full(input_dim, -1, np.int32)
+        self.last_steps = np.full(input_dim, clock.now if shrinks else NEVER, np.int32)
         self.finished_at = clock.now
 
     @property

@@ -59,7 +59,7 @@ def test_a_wrong_example_would_be_noticed() -> None:
 def test_the_example_runs_with_this_packages_names() -> None:
     model = Sequential()
     model.add(Embedding(1000, 64, input_length=10))
-    input_array = np.random.randint(1000, size=(32, 10))
+    input_array = np.random.randint(1000, size=(32, 10))  # noqa: NPY002 - as the documentation has it
     model.compile("rmsprop", "mse")
     output_array = model.predict(input_array)
     assert output_array.shape == (32, 10, 64)

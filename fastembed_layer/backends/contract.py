@@ -129,6 +129,7 @@ class Backend(ABC):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
+        keep: float = 1.0,
     ) -> None:
         """Apply one optimizer step to the rows of a gradient; table and slots change in place, other rows do not.
 
@@ -147,6 +148,8 @@ class Backend(ABC):
             The optimizer's state, in the order of the rule.
         scalars : sequence of float
             The numbers of the rule, in its order.
+        keep : float
+            What weight decay leaves of the weights; they are multiplied by it before the rule sees them.
 
         Notes
         -----
@@ -167,6 +170,7 @@ class Backend(ABC):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
+        keep: float = 1.0,
     ) -> None:
         """Apply one optimizer step to every element of a parameter; parameter and slots change in place.
 
@@ -176,7 +180,7 @@ class Backend(ABC):
             Of any rank.
         gradient : ndarray of the shape of the parameter
             Its gradient.
-        rule, slots, scalars
+        rule, slots, scalars, keep
             As for `update_rows`.
         """
 

@@ -99,17 +99,18 @@ class CpuBackend(Backend):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
+        keep: float = 1.0,
     ) -> None:
         gradient, keys = grouped
         values, scales = _as_dtype(gradient.values, table.dtype), _as_dtype(gradient.scales, table.dtype)
-        numbers = _as_scalars(scalars, table.dtype)
+        numbers, share = _as_scalars(scalars, table.dtype), table.dtype.type(keep)
         first: tuple[Any, ...] = ((table.storage, *slots),)
         kernel = RULES[rule].update_rows
         if table.idle is not None:
             kernel, first = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
         run_parallel(
             lambda begin, end: kernel(
-                *first, keys, values, gradient.sources, scales, numbers, _scratch_row(table), begin, end
+                *first, keys, values, gradient.sources, scales, numbers, share, _scratch_row(table), begin, end
             ),
             len(keys),
             _grain(table.storage),
@@ -127,11 +128,15 @@ class CpuBackend(Backend):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
+        keep: float = 1.0,
     ) -> None:
         state = tuple(_as_matrix(array) for array in (parameter.storage, *slots))
         matrix = _as_matrix(np.ascontiguousarray(gradient, parameter.dtype))
-        kernel, numbers = RULES[rule].update_dense, _as_scalars(scalars, parameter.dtype)
-        run_parallel(lambda begin, end: kernel(state, matrix, numbers, begin, end), len(matrix), _grain(state[0]))
+        numbers, share = _as_scalars(scalars, parameter.dtype), parameter.dtype.type(keep)
+        kernel = RULES[rule].update_dense
+        run_parallel(
+            lambda begin, end: kernel(state, matrix, numbers, share, begin, end), len(matrix), _grain(state[0])
+        )
 
     def fill_random(
         self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
@@ -161,7 +166,7 @@ def _moving_rule(table: Table) -> IdleRule | None:
     if table.idle is None or table.idle.is_finished:
         return None
     rule = IDLE_RULES[table.idle.rule]
-    return rule if rule.moves else None
+    return rule if rule.moves or table.idle.clock.shrink != 1 else None
 
 
 def _idle_state(table: Table) -> tuple[Any, ...]:
@@ -170,7 +175,7 @@ def _idle_state(table: Table) -> tuple[Any, ...]:
     assert idle is not None
     clock = idle.clock
     state = (table.storage, *idle.slots)
-    return state, (idle.last_steps, clock.series, clock.base, clock.now, idle.constants)
+    return state, (idle.last_steps, clock.series, clock.base, clock.now, clock.shrink, idle.constants)
 
 
 def _scratch_row(table: Table) -> Array:

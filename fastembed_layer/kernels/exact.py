@@ -1,6 +1,7 @@
 """The loops of exact mode: lookups and updates of rows that may have been idle for some steps.
 
-`idle` is the tuple (last steps of the rows, series, base and present step of the clock, constants of the rule).
+`idle` is the tuple (last steps of the rows; series, base, present step and present shrink of the clock; constants of
+the rule).
 ``last_steps[row]`` is the step of the table's clock at which a row was last up to date, -1 for a row that has never
 been updated: its slots are zero, so nothing moves it.
 """
@@ -11,11 +12,30 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastembed_layer.kernels import rules
-from fastembed_layer.kernels import idle as idle_rules
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id
-from fastembed_layer.kernels.jit import kernel
+from fastembed_layer.kernels.idle import (
+    decay_first_slot,
+    decay_three_slots,
+    decay_two_slots,
+    keep_slots,
+    move_idle_adam,
+    move_idle_adam_stepwise,
+    move_idle_amsgrad,
+    move_idle_momentum,
+    move_idle_rmsprop_momentum,
+    scale_row,
+    shrink_idle,
+)
+from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import prefetch_rows
 from fastembed_layer.kernels.update import AHEAD, add_scaled, sum_segment
+
+
+@inlined
+def measure_gap(last: Any, now: Any, series: Any, base: Any, shrink: Any) -> Any:
+    """The tuple that tells `move_idle` how long a row has been idle; the last column holds the shrink of a step."""
+    entry = last - base
+    return now - last, entry, shrink, shrink / series[entry, series.shape[1] - 1]
 
 
 def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
@@ -27,7 +47,7 @@ def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
         Returns the first position whose id is not a row, where the writing stops, or -1.
         """
-        last_steps, series, base, now, constants = idle
+        last_steps, series, base, now, shrink, constants = idle
         input_dim, output_dim = state[0].shape
         for position in range(begin, end):
             if position + AHEAD < end:
@@ -41,7 +61,8 @@ def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
                 for column in range(output_dim):
                     target[column] = row[column]
             else:
-                move_idle(state, row_id, out[position], now - last, series, last - base, constants)
+                gap = measure_gap(last, now, series, base, shrink)
+                move_idle(state, row_id, out[position], gap, series, constants)
         return -1
 
     return gather_rows
@@ -58,7 +79,7 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
         Returns the first position whose id is not a row, where the summing stops, or -1.
         """
-        last_steps, series, base, now, constants = idle
+        last_steps, series, base, now, shrink, constants = idle
         input_dim = state[0].shape[0]
         for bag in range(begin, end):
             total = out[bag]
@@ -73,7 +94,8 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
                 if last < 0 or last == now:
                     add_scaled(total, state[0][row_id], scales, position)
                 else:
-                    move_idle(state, row_id, current, now - last, series, last - base, constants)
+                    gap = measure_gap(last, now, series, base, shrink)
+                    move_idle(state, row_id, current, gap, series, constants)
                     add_scaled(total, current, scales, position)
         return -1
 
@@ -87,11 +109,11 @@ def make_update_rows(
 
     @kernel
     def update_rows(
-        state: Any, idle: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, total: Any,
-        begin: int, end: int,
+        state: Any, idle: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, keep: Any,
+        total: Any, begin: int, end: int,
     ) -> None:  # fmt: skip
         """Sum the gradients of each row of one range in `total`, bring the row up to date, and apply the step."""
-        last_steps, series, base, now, constants = idle
+        last_steps, series, base, now, shrink, constants = idle
         position = first_segment(keys, begin)
         while position < end:
             row_id = key_id(keys[position])
@@ -99,8 +121,11 @@ def make_update_rows(
             sum_segment(total, state, keys, values, sources, scales, position, after)
             last = last_steps[row_id]
             if last >= 0 and last < now:
-                move_idle(state, row_id, state[0][row_id], now - last, series, last - base, constants)
+                gap = measure_gap(last, now, series, base, shrink)
+                move_idle(state, row_id, state[0][row_id], gap, series, constants)
                 decay_slots(state, row_id, now - last, constants)
+            if keep != 1:
+                scale_row(state[0], row_id, keep)
             update_row(state, row_id, total, scalars)
             last_steps[row_id] = now + 1
             position = after
@@ -114,11 +139,12 @@ def make_finish_rows(move_idle: Callable[..., None], decay_slots: Callable[..., 
     @kernel
     def finish_rows(state: Any, idle: Any, begin: int, end: int) -> None:
         """Bring the rows of one range up to date; each row belongs to the thread of its range."""
-        last_steps, series, base, now, constants = idle
+        last_steps, series, base, now, shrink, constants = idle
         for row_id in range(begin, end):
             last = last_steps[row_id]
             if last >= 0 and last < now:
-                move_idle(state, row_id, state[0][row_id], now - last, series, last - base, constants)
+                gap = measure_gap(last, now, series, base, shrink)
+                move_idle(state, row_id, state[0][row_id], gap, series, constants)
                 decay_slots(state, row_id, now - last, constants)
                 last_steps[row_id] = now
 
@@ -126,7 +152,7 @@ def make_finish_rows(move_idle: Callable[..., None], decay_slots: Callable[..., 
 
 
 class IdleRule(NamedTuple):
-    """The kernels of one rule whose idle rows or slots change."""
+    """The kernels of one rule; `moves` tells whether idle rows move without weight decay too."""
 
     moves: bool
     gather_rows: Callable[..., Any]
@@ -139,7 +165,7 @@ def _idle_rule(
     update_row: Callable[..., None], move_idle: Callable[..., None], decay_slots: Callable[..., None]
 ) -> IdleRule:
     return IdleRule(
-        move_idle is not idle_rules.stay,
+        move_idle is not shrink_idle,
         make_gather_rows(move_idle),
         make_gather_bags(move_idle),
         make_update_rows(update_row, move_idle, decay_slots),
@@ -148,23 +174,17 @@ def _idle_rule(
 
 
 IDLE_RULES = {
-    "momentum": _idle_rule(rules.update_row_momentum, idle_rules.move_idle_momentum, idle_rules.decay_slots_momentum),
-    "nesterov": _idle_rule(rules.update_row_nesterov, idle_rules.move_idle_nesterov, idle_rules.decay_slots_momentum),
-    "rmsprop": _idle_rule(rules.update_row_rmsprop, idle_rules.stay, idle_rules.decay_slots_rmsprop),
-    "rmsprop_centered": _idle_rule(
-        rules.update_row_rmsprop_centered, idle_rules.stay, idle_rules.decay_slots_rmsprop_centered
-    ),
-    "rmsprop_momentum": _idle_rule(
-        rules.update_row_rmsprop_momentum,
-        idle_rules.move_idle_rmsprop_momentum,
-        idle_rules.decay_slots_rmsprop_momentum,
-    ),
+    "sgd": _idle_rule(rules.update_row_sgd, shrink_idle, keep_slots),
+    "momentum": _idle_rule(rules.update_row_momentum, move_idle_momentum, decay_first_slot),
+    "nesterov": _idle_rule(rules.update_row_nesterov, move_idle_momentum, decay_first_slot),
+    "adagrad": _idle_rule(rules.update_row_adagrad, shrink_idle, keep_slots),
+    "rmsprop": _idle_rule(rules.update_row_rmsprop, shrink_idle, decay_first_slot),
+    "rmsprop_centered": _idle_rule(rules.update_row_rmsprop_centered, shrink_idle, decay_two_slots),
+    "rmsprop_momentum": _idle_rule(rules.update_row_rmsprop_momentum, move_idle_rmsprop_momentum, decay_two_slots),
     "rmsprop_centered_momentum": _idle_rule(
-        rules.update_row_rmsprop_centered_momentum,
-        idle_rules.move_idle_rmsprop_momentum,
-        idle_rules.decay_slots_rmsprop_centered_momentum,
+        rules.update_row_rmsprop_centered_momentum, move_idle_rmsprop_momentum, decay_three_slots
     ),
-    "adam": _idle_rule(rules.update_row_adam, idle_rules.move_idle_adam, idle_rules.decay_slots_adam),
-    "adam_stepwise": _idle_rule(rules.update_row_adam, idle_rules.move_idle_adam_stepwise, idle_rules.decay_slots_adam),
-    "amsgrad": _idle_rule(rules.update_row_amsgrad, idle_rules.move_idle_amsgrad, idle_rules.decay_slots_adam),
+    "adam": _idle_rule(rules.update_row_adam, move_idle_adam, decay_two_slots),
+    "adam_stepwise": _idle_rule(rules.update_row_adam, move_idle_adam_stepwise, decay_two_slots),
+    "amsgrad": _idle_rule(rules.update_row_amsgrad, move_idle_amsgrad, decay_two_slots),
 }

@@ -155,7 +155,7 @@ def _usable_processors() -> int:
 def _positive_integer(text: str | None) -> int | None:
     """Read the first number of a variable such as ``OMP_NUM_THREADS=4,2``; None for anything else."""
     first = (text or "").split(",")[0].strip()
-    return int(first) if first.isdigit() and int(first) > 0 else None
+    return int(first) if first.isdecimal() and int(first) > 0 else None
 
 
 def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id, key_position
+from fastembed_layer.kernels.idle import scale_row
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import prefetch_rows
 
@@ -75,14 +76,18 @@ def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
 
     @kernel
     def update_rows(
-        state: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, total: Any, begin: int, end: int
-    ) -> None:
-        """Sum the gradients of each row of one range in `total` and apply the optimizer's step to the row."""
+        state: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, keep: Any, total: Any,
+        begin: int, end: int,
+    ) -> None:  # fmt: skip
+        """Sum the gradients of each row of one range in `total`, keep the share `keep` of the row, apply the step."""
         position = first_segment(keys, begin)
         while position < end:
+            row_id = key_id(keys[position])
             after = end_segment(keys, position)
             sum_segment(total, state, keys, values, sources, scales, position, after)
-            update_row(state, key_id(keys[position]), total, scalars)
+            if keep != 1:
+                scale_row(state[0], row_id, keep)
+            update_row(state, row_id, total, scalars)
             position = after
 
     return update_rows
@@ -92,9 +97,11 @@ def make_update_dense(update_row: Callable[..., None]) -> Callable[..., None]:
     """Build the `update_dense` kernel of one optimizer from its row function."""
 
     @kernel
-    def update_dense(state: Any, gradient: Any, scalars: Any, begin: int, end: int) -> None:
+    def update_dense(state: Any, gradient: Any, scalars: Any, keep: Any, begin: int, end: int) -> None:
         """Apply the optimizer's step to every row of one range; row r has the gradient ``gradient[r]``."""
         for row_id in range(begin, end):
+            if keep != 1:
+                scale_row(state[0], row_id, keep)
             update_row(state, row_id, gradient[row_id], scalars)
 
     return update_dense

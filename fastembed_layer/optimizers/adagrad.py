@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.checks import check_number
+from fastembed_layer.optimizers.idle_book import IdleMotion
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
 
 
@@ -61,6 +62,10 @@ class Adagrad(Optimizer):
     def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
         """Return the numbers of the rule for one step."""
         return (learning_rate, self.epsilon)
+
+    def idle_motion(self) -> IdleMotion | None:
+        """Return how rows change in a step without a gradient."""
+        return None if self.weight_decay is None else IdleMotion("adagrad", (0.0,))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

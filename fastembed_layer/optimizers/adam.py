@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_flag, check_number
-from fastembed_layer.optimizers.idle_book import IdleMotion, logarithm
+from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
 
 Array = np.ndarray[Any, Any]
 
 TERMS = 6
 LARGEST_ERROR = 1e-6  # of the sum over idle steps, relative
-NOTHING_LEFT = 1e-13
 
 
 class Adam(Optimizer):
@@ -110,12 +109,6 @@ class Adam(Optimizer):
         """Return the arguments that make an equal optimizer."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
         return super().get_config() | own
-
-
-def fading_weights(decay: float) -> Array:
-    """Return decay, decay^2, ... as a column, until nothing is left."""
-    horizon = 1 if decay <= NOTHING_LEFT else math.ceil(math.log(NOTHING_LEFT) / math.log(decay))
-    return decay ** np.arange(1.0, horizon + 1)[:, None]
 
 
 @cache

@@ -8,17 +8,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.idle_rows import Clock, IdleRows
+from fastembed_layer.idle_rows import LONGEST, Clock, IdleRows
 from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 
+NOTHING_LEFT = 1e-13
 NO_SUMS = np.zeros((1, 1))
 
 
 def logarithm(decay: float) -> float:
     """Return the logarithm of a decay in ``[0, 1]``; minus infinity for 0."""
     return math.log(decay) if decay > 0 else -math.inf
+
+
+def fading_weights(decay: float) -> Array:
+    """Return decay, decay^2, ... as a column, until nothing is left or a clock has no room for more."""
+    if decay <= NOTHING_LEFT:
+        return np.full((1, 1), decay)
+    horizon = LONGEST if decay >= 1 else min(LONGEST, math.ceil(math.log(NOTHING_LEFT) / math.log(decay)))
+    return decay ** np.arange(1.0, horizon + 1)[:, None]
 
 
 class IdleMotion(NamedTuple):
@@ -29,7 +38,7 @@ class IdleMotion(NamedTuple):
     rule : str
         Name of the idle rule of the kernels.
     constants : tuple of float
-        Its numbers.
+        Its numbers; at least one.
     weights : ndarray of float64, shape (horizon, columns)
         What a step adds to the sums of rows that have been idle for 1, 2, ... steps.
     """
@@ -50,7 +59,11 @@ class IdleBook:
         self._entries: dict[Table, IdleRows] = {}
 
     def open_step(
-        self, tables: list[Table], motion: IdleMotion | None, slots: Mapping[Parameter, dict[str, Array]]
+        self,
+        tables: list[Table],
+        motion: IdleMotion | None,
+        slots: Mapping[Parameter, dict[str, Array]],
+        shrinks: bool,
     ) -> None:
         """Make the tables of a step ready: no other optimizer's steps are outstanding, and their clock has room."""
         for table in tables:
@@ -64,16 +77,18 @@ class IdleBook:
         for table in tables:
             if table not in self._entries:
                 values = slots[table].values()
-                self._entries[table] = IdleRows(motion.rule, list(values), fresh, motion.constants, table.input_dim)
+                self._entries[table] = IdleRows(
+                    motion.rule, list(values), fresh, motion.constants, table.input_dim, shrinks
+                )
             table.idle = self._entries[table]
         self._part_clocks(tables)
         self._restart_full_clocks(tables)
 
-    def close_step(self, tables: list[Table], amount: float) -> None:
+    def close_step(self, tables: list[Table], amount: float, keep: float) -> None:
         """Let the clocks of the tables of a step go on by one step."""
         clocks = {id(table.idle.clock): table.idle.clock for table in tables if table.idle is not None}
         for clock in clocks.values():
-            clock.advance(amount)
+            clock.advance(amount, keep)
 
     def _part_clocks(self, tables: list[Table]) -> None:
         present = set(tables)

@@ -22,7 +22,6 @@ UPDATE_MODES = ("exact", "lazy")
 
 # Keys of Keras's optimizer configs: for the first ones only the value that switches them off is understood.
 SWITCHED_OFF = {
-    "weight_decay": (None, 0, 0.0, False),
     "clipnorm": (None,),
     "global_clipnorm": (None,),
     "clipvalue": (None,),
@@ -52,6 +51,8 @@ class Optimizer:
     check_numerics : bool
         Whether NaN or infinity in a gradient refuses the step, before anything is written. By default they
         propagate into the weights, as in Keras.
+    weight_decay : float, optional
+        Decoupled weight decay [1]_: before its update a weight loses the share ``weight_decay * learning_rate``.
 
     Attributes
     ----------
@@ -60,6 +61,10 @@ class Optimizer:
     slots : dict
         For each trained parameter a dict of its state arrays, shaped like the parameter. They live as long as the
         optimizer.
+
+    References
+    ----------
+    .. [1] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
 
     def __init__(
@@ -68,11 +73,13 @@ class Optimizer:
         name: str | None = None,
         update: str = "exact",
         check_numerics: bool = False,
+        weight_decay: float | None = None,
     ):
         self.learning_rate = learning_rate
         self.update = check_choice(update, "update", UPDATE_MODES)
         self.name = name or type(self).__name__.lower()
         self.check_numerics = check_flag(check_numerics, "check_numerics")
+        self.weight_decay = None if not weight_decay else check_number(weight_decay, "weight_decay", low=0.0)
         self.iterations = 0
         self.slots: dict[Parameter, dict[str, Array]] = {}
         self._idle_book = IdleBook()
@@ -143,11 +150,12 @@ class Optimizer:
         all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
         tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
         motion = self.idle_motion() if self.update == "exact" else None
-        self._idle_book.open_step(tables, motion, self.slots)
+        keep = self._kept_share(rate)
+        self._idle_book.open_step(tables, motion, self.slots, self.weight_decay is not None)
         numbers = self.scalars(rate, self.iterations + 1)
         for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
-            self._update(parameter, prepared, slots, numbers)
-        self._idle_book.close_step(tables, self.idle_amount(rate, self.iterations + 1))
+            self._update(parameter, prepared, slots, numbers, keep)
+        self._idle_book.close_step(tables, self.idle_amount(rate, self.iterations + 1), keep)
         for parameter, gradient in pairs:
             apply_constraint(parameter, gradient)
         self.iterations += 1
@@ -164,7 +172,8 @@ class Optimizer:
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer without state."""
         config = {"name": self.name, "learning_rate": self.learning_rate, "update": self.update}
-        return config | ({"check_numerics": True} if self.check_numerics else {})
+        own = {"check_numerics": self.check_numerics, "weight_decay": self.weight_decay}
+        return config | {key: value for key, value in own.items() if value}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -182,14 +191,26 @@ class Optimizer:
                 raise ValueError(f"`{key}` is not among the options of {cls.__name__}. Received: {key}={value!r}.")
         return cls(**arguments)
 
-    def _update(self, parameter: Parameter, gradient: Any, slots: list[Array], numbers: tuple[float, ...]) -> None:
+    def _update(
+        self, parameter: Parameter, gradient: Any, slots: list[Array], numbers: tuple[float, ...], keep: float
+    ) -> None:
         backend = backend_of(parameter)
         if not isinstance(gradient, np.ndarray):
-            backend.update_rows(parameter, gradient, self.rule, slots, numbers)  # type: ignore[arg-type]
+            backend.update_rows(parameter, gradient, self.rule, slots, numbers, keep)  # type: ignore[arg-type]
             return
         if isinstance(parameter, Table):
             touch_all_rows(parameter)
-        backend.update_dense(parameter, gradient, self.rule, slots, numbers)
+        backend.update_dense(parameter, gradient, self.rule, slots, numbers, keep)
+
+    def _kept_share(self, rate: float) -> float:
+        """What weight decay leaves of the weights in one step."""
+        keep = 1 - rate * (self.weight_decay or 0.0)
+        if keep <= 0:
+            raise ValueError(
+                "`weight_decay` times the learning rate must be below 1, or the weights change sign. "
+                f"Received: {self.weight_decay} * {rate}."
+            )
+        return keep
 
     def _rate_of_step(self) -> float:
         if not callable(self._learning_rate):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.checks import check_flag, check_number
-from fastembed_layer.optimizers.idle_book import IdleMotion, logarithm
+from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
 
 
@@ -77,7 +77,13 @@ class RMSprop(Optimizer):
 
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
-        return IdleMotion(self.rule, (logarithm(self.rho), self.momentum))
+        if self.momentum == 0:
+            return IdleMotion(self.rule, (logarithm(self.rho), logarithm(self.rho)))
+        return IdleMotion(self.rule, (logarithm(self.rho), logarithm(self.momentum)), fading_weights(self.momentum))
+
+    def idle_amount(self, learning_rate: float, step: int) -> float:
+        """Return what one step contributes to the sums: the rates are part of the momentum."""
+        return 1.0
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.checks import check_flag, check_number
-from fastembed_layer.optimizers.idle_book import IdleMotion
+from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
 
 
@@ -68,7 +68,14 @@ class SGD(Optimizer):
 
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
-        return None if self.momentum == 0 else IdleMotion(self.rule, (self.momentum,))
+        if self.momentum == 0:
+            return None if self.weight_decay is None else IdleMotion("sgd", (0.0,))
+        ahead = self.momentum if self.nesterov else 1.0
+        return IdleMotion(self.rule, (logarithm(self.momentum),), ahead * fading_weights(self.momentum))
+
+    def idle_amount(self, learning_rate: float, step: int) -> float:
+        """Return what one step contributes to the sums: the rates are part of the velocities."""
+        return 1.0
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

@@ -19,21 +19,36 @@ ROWS, COLUMNS = 12, 5
 
 
 class DenseSGD:
-    def __init__(self, start, momentum=0.0, nesterov=False):
+    def __init__(self, start, momentum=0.0, nesterov=False, weight_decay=0.0):
+        self.weight_decay = weight_decay
         self.w, self.m = start.astype(float), np.zeros(start.shape)
         self.momentum, self.nesterov = momentum, nesterov
 
     def step(self, g, rate, t):
+        self.w = self.w * (1 - rate * self.weight_decay)
         self.m = self.momentum * self.m - rate * g
         self.w = self.w + (self.momentum * self.m - rate * g if self.nesterov else self.m)
 
 
+class DenseAdagrad:
+    def __init__(self, start, weight_decay=0.0):
+        self.weight_decay = weight_decay
+        self.w, self.a = start.astype(float), np.full(start.shape, 0.1)
+
+    def step(self, g, rate, t):
+        self.w = self.w * (1 - rate * self.weight_decay)
+        self.a = self.a + g**2
+        self.w = self.w - rate * g / np.sqrt(self.a + 1e-7)
+
+
 class DenseRMSprop:
-    def __init__(self, start, rho=0.9, momentum=0.0, centered=False, epsilon=1e-7):
+    def __init__(self, start, rho=0.9, momentum=0.0, centered=False, epsilon=1e-7, weight_decay=0.0):
+        self.weight_decay = weight_decay
         self.w, self.v, self.a, self.m = start.astype(float), *(np.zeros(start.shape) for _ in range(3))
         self.rho, self.momentum, self.centered, self.epsilon = rho, momentum, centered, epsilon
 
     def step(self, g, rate, t):
+        self.w = self.w * (1 - rate * self.weight_decay)
         self.v = self.rho * self.v + (1 - self.rho) * g**2
         self.a = self.rho * self.a + (1 - self.rho) * g
         size = self.v + self.epsilon - (self.a**2 if self.centered else 0)
@@ -42,11 +57,13 @@ class DenseRMSprop:
 
 
 class DenseAdam:
-    def __init__(self, start, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=1e-7):
+    def __init__(self, start, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=1e-7, weight_decay=0.0):
+        self.weight_decay = weight_decay
         self.w, self.m, self.v, self.h = start.astype(float), *(np.zeros(start.shape) for _ in range(3))
         self.beta_1, self.beta_2, self.amsgrad, self.epsilon = beta_1, beta_2, amsgrad, epsilon
 
     def step(self, g, rate, t):
+        self.w = self.w * (1 - rate * self.weight_decay)
         alpha = rate * np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         self.m = self.beta_1 * self.m + (1 - self.beta_1) * g
         self.v = self.beta_2 * self.v + (1 - self.beta_2) * g**2
@@ -71,6 +88,15 @@ CASES = [
     ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.8}),  # beta_1 >= sqrt(beta_2): walked step by step
     ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.0}),
     ("Adam", DenseAdam, {"epsilon": 1e-3}),
+    ("SGD", DenseSGD, {"weight_decay": 0.5}),
+    ("SGD", DenseSGD, {"momentum": 0.9, "weight_decay": 0.5}),
+    ("Adagrad", DenseAdagrad, {}),
+    ("Adagrad", DenseAdagrad, {"weight_decay": 0.5}),
+    ("RMSprop", DenseRMSprop, {"weight_decay": 0.5}),
+    ("RMSprop", DenseRMSprop, {"momentum": 0.8, "weight_decay": 0.5}),
+    ("Adam", DenseAdam, {"weight_decay": 0.5}),
+    ("Adam", DenseAdam, {"amsgrad": True, "weight_decay": 0.5}),
+    ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.8, "weight_decay": 0.5}),
 ]
 NAMES = [f"{name}-{options}" for name, _, options in CASES]
 
@@ -182,9 +208,39 @@ def test_the_sums_are_bounded_over_many_steps():
     for _ in range(idle_rows.LONGEST):
         clock.advance(1.0)
     assert clock.is_full
-    assert clock.series.nbytes <= 2 * idle_rows.LONGEST * 6 * 8
+    assert clock.series.nbytes <= 2 * idle_rows.LONGEST * 7 * 8
     clock.restart()
     assert not clock.is_full
+
+
+def test_the_clock_starts_afresh_before_weight_decay_has_left_too_little(monkeypatch):
+    monkeypatch.setattr(idle_rows, "SMALLEST_SHRINK", 0.5)
+    table = start_table("float64")
+    reference = DenseAdam(table.numpy(), weight_decay=0.5)
+    optimizer = optimizers.Adam(0.1, weight_decay=0.5)
+    for step, (ids, values) in enumerate(draw_steps(5, 100, "float64")):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+        reference.step(to_dense(ids, values), 0.1, step + 1)
+    assert table.idle.clock.base > 0
+    np.testing.assert_allclose(table.numpy(), reference.w, rtol=1e-9, atol=1e-9)
+
+
+def test_lazy_weight_decay_leaves_rows_outside_the_batch_alone():
+    table = start_table("float32")
+    before = table.numpy()
+    optimizer = optimizers.Adam(0.1, weight_decay=0.5, update="lazy")
+    optimizer.apply_gradients([(RowGradient(np.array([3]), np.ones((1, COLUMNS), "float32"), table.shape), table)])
+    np.testing.assert_array_equal(np.delete(table.numpy(), 3, axis=0), np.delete(before, 3, axis=0))
+    assert (table.numpy()[3] != before[3]).all()
+
+
+def test_weight_decay_that_would_change_the_sign_is_refused_before_anything_is_written():
+    table = start_table("float32")
+    before = table.numpy()
+    gradient = RowGradient(np.array([3]), np.ones((1, COLUMNS), "float32"), table.shape)
+    with pytest.raises(ValueError, match="`weight_decay` times the learning rate must be below 1"):
+        optimizers.SGD(2.0, weight_decay=0.5).apply_gradients([(gradient, table)])
+    np.testing.assert_array_equal(table.numpy(), before)
 
 
 def test_a_table_that_misses_a_step_stays_as_it_is_meanwhile():

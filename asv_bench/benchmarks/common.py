@@ -1,0 +1,148 @@
+"""What all benchmarks share: workloads, the bytes an operation has to move, and the speed of the memory.
+
+The rivals stand in `systems.py`. Nothing here is read from the environment: a workload is a value.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer import set_threads
+from fastembed_layer.kernels.threads import run_parallel
+
+Array = np.ndarray[Any, Any]
+Job = Callable[[], object]
+
+THREADS = 2
+BATCHES = 4  # taken in turn, as no training loop sees one batch twice in a row
+ZIPF_EXPONENT = 1.2
+DISTRIBUTIONS = ("uniform", "zipf", "one_row")
+SLOTS = {"sgd": 0, "adagrad": 1, "rowwise_adagrad": 0, "rmsprop": 1, "adam": 2, "adam_lazy": 2}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A float32 table and the batches that are looked up in it.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Shape of the table.
+    shape : tuple of int
+        Shape of a batch: bags and ids in a bag.
+    ids : {"uniform", "zipf", "one_row"}
+        Distribution of the ids; zipf is numpy's with the exponent 1.2, clipped to the table.
+    reach : int, optional
+        How many rows the ids are drawn from; by default all.
+    stride : int
+        Distance of these rows in the table.
+    """
+
+    rows: int
+    columns: int = 64
+    shape: tuple[int, int] = (4096, 50)
+    ids: str = "uniform"
+    reach: int | None = None
+    stride: int = 1
+
+    @property
+    def n_ids(self) -> int:
+        """Ids in a batch."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row."""
+        return 4 * self.columns
+
+    def batches(self, dtype: Any = np.int64) -> list[Array]:
+        """Return the batches that are taken in turn; equal workloads give equal ids."""
+        return [_draw_ids(self, seed).astype(dtype).reshape(self.shape) for seed in range(BATCHES)]
+
+    def gradient(self, bags: bool = False) -> Array:
+        """Return a gradient of the rows, or of the bags, of a batch."""
+        shape = (self.shape[0], self.columns) if bags else (*self.shape, self.columns)
+        return np.random.default_rng(BATCHES).normal(scale=0.01, size=shape).astype(np.float32)
+
+    def change(self, **fields: Any) -> Workload:
+        """Return the same workload with other values of some attributes."""
+        return replace(self, **fields)
+
+
+SIZES = {
+    "small": Workload(100_000, 64, (1024, 20)),
+    "peers": Workload(4_000_000, 64, (4096, 50)),
+}
+PUBLIC_CASE = Workload(793_471, 512, (128, 20))
+
+
+def _draw_ids(workload: Workload, seed: int) -> Array:
+    generator = np.random.default_rng(seed)
+    reach = min(workload.reach or workload.rows, workload.rows)
+    if workload.ids == "one_row":
+        return np.full(workload.n_ids, reach // 2)
+    if workload.ids == "zipf":
+        ids = np.minimum(generator.zipf(ZIPF_EXPONENT, workload.n_ids), reach) - 1
+    else:
+        ids = generator.integers(0, reach, workload.n_ids)
+    return ids * workload.stride
+
+
+def take_turns(function: Callable[[Any], object], batches: list[Any]) -> Job:
+    """Return a job without arguments that calls `function` on one batch after the other."""
+    turn = cycle(batches)
+    return lambda: function(next(turn))
+
+
+def use_threads() -> None:
+    """Give our own kernels the number of threads that everybody gets."""
+    set_threads(THREADS)
+
+
+@cache
+def _count_distinct(workload: Workload) -> float:
+    return float(np.mean([len(np.unique(batch)) for batch in workload.batches()]))
+
+
+def count_lookup_bytes(workload: Workload, bags: bool = False) -> float:
+    """Return what a lookup has to move: each row of the batch read once, the ids, and the result written."""
+    results = workload.shape[0] if bags else workload.n_ids
+    return (_count_distinct(workload) + results) * workload.row_bytes + 8 * workload.n_ids
+
+
+def count_step_bytes(workload: Workload, optimizer: str, bags: bool = False) -> float:
+    """Return what a training step has to move.
+
+    That is the lookup; the gradient and the ids, read; and the rows of the batch and their slots, read and written.
+    """
+    results = workload.shape[0] if bags else workload.n_ids
+    touched = 2 * (1 + SLOTS[optimizer]) * _count_distinct(workload)
+    update = (results + touched) * workload.row_bytes + 8 * workload.n_ids
+    return count_lookup_bytes(workload, bags) + update
+
+
+@cache
+def measure_copy_speed(nbytes: int = 1 << 29, repeats: int = 7) -> float:
+    """Return how many bytes per second, read and written, `numpy.copyto` moves on the threads of the package.
+
+    The arrays are larger than any cache; the median of some repetitions counts.
+    """
+    use_threads()
+    source, target = np.ones(nbytes, np.uint8), np.ones(nbytes, np.uint8)
+
+    def copy_part(begin: int, end: int) -> None:
+        np.copyto(target[begin:end], source[begin:end])
+
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run_parallel(copy_part, nbytes, 1)
+        times.append(time.perf_counter() - start)
+    return 2 * nbytes / float(np.median(times))

@@ -1,0 +1,144 @@
+"""What a library has to offer to be compared, and two that do: this package and numpy. The others: `rivals.py`.
+
+A method returns a job: a function without arguments that does the work once, on the next batch. Tables exist when it
+returns; what else happens once (compiling, tracing, slots of some libraries) happens in the first calls of the job.
+What a library cannot do raises `NotImplementedError` with the reason, which asv shows as skipped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .common import Job, Workload, take_turns, use_threads
+
+FIRST_VALUE = 0.01  # of tables
+SLOT_VALUE = 1e-4  # slots are written once: zeros that were never touched are not in memory
+
+
+class System:
+    """One library; the base offers nothing."""
+
+    requires: tuple[str, ...] = ()
+
+    def lookup(self, workload: Workload) -> Job:
+        """Return the lookup of a batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no lookup of rows")
+
+    def training_step(self, workload: Workload, optimizer: str) -> Job:
+        """Return lookup, way back with a given gradient, and update."""
+        raise NotImplementedError(f"{type(self).__name__} does not train rows with {optimizer}")
+
+    def bag_lookup(self, workload: Workload) -> Job:
+        """Return the lookup of the sum of each bag."""
+        raise NotImplementedError(f"{type(self).__name__} does not sum bags while it reads them")
+
+    def bag_step(self, workload: Workload, optimizer: str) -> Job:
+        """Return bag lookup, way back with a given gradient, and update."""
+        raise NotImplementedError(f"{type(self).__name__} does not train bags with {optimizer}")
+
+
+class FastembedLayer(System):
+    """This package, by its public names."""
+
+    requires = ("fastembed_layer",)
+
+    def __init__(self) -> None:
+        use_threads()
+
+    def lookup(self, workload: Workload) -> Job:
+        return take_turns(self._layer("Embedding", workload), workload.batches())
+
+    def bag_lookup(self, workload: Workload) -> Job:
+        return take_turns(self._layer("EmbeddingBag", workload, combiner="sum"), workload.batches())
+
+    def training_step(self, workload: Workload, optimizer: str) -> Job:
+        layer = self._layer("Embedding", workload)
+        return self._step(layer, workload, self.optimizer(optimizer), workload.gradient())
+
+    def bag_step(self, workload: Workload, optimizer: str) -> Job:
+        layer = self._layer("EmbeddingBag", workload, combiner="sum")
+        return self._step(layer, workload, self.optimizer(optimizer), workload.gradient(bags=True))
+
+    def aged_step(self, workload: Workload, steps: int) -> Job:
+        """Return the exact Adam step after some steps, with rows that have been idle since any one of them."""
+        layer, optimizer = self._layer("Embedding", workload), self.optimizer("adam")
+        job = self._step(layer, workload, optimizer, workload.gradient())
+        idle = layer.embeddings.idle
+        for _ in range(steps):
+            idle.clock.advance(optimizer.idle_amount(optimizer.learning_rate, steps))
+        now = idle.clock.now
+        idle.last_steps[:] = np.random.default_rng(0).integers(now - steps, now, len(idle.last_steps), endpoint=True)
+        return job
+
+    @staticmethod
+    def optimizer(name: str) -> Any:
+        """Return the optimizer of a benchmark's parameter; `update="exact"` is the default."""
+        from fastembed_layer import optimizers
+
+        makers = {
+            "sgd": optimizers.SGD,
+            "adagrad": optimizers.Adagrad,
+            "rmsprop": optimizers.RMSprop,
+            "adam": optimizers.Adam,
+            "adam_lazy": lambda: optimizers.Adam(update="lazy"),
+        }
+        if name not in makers:
+            raise NotImplementedError(f"fastembed_layer has no optimizer {name}")
+        return makers[name]()
+
+    @staticmethod
+    def _layer(kind: str, workload: Workload, **keywords: Any) -> Any:
+        import fastembed_layer
+
+        first_values = fastembed_layer.initializers.Constant(FIRST_VALUE)
+        layer = getattr(fastembed_layer, kind)(
+            workload.rows, workload.columns, embeddings_initializer=first_values, **keywords
+        )
+        layer.build()
+        return layer
+
+    @staticmethod
+    def _step(layer: Any, workload: Workload, optimizer: Any, d_rows: Any) -> Job:
+        def step(ids: Any) -> None:
+            _, pullback = layer.forward(layer.prepare(ids))
+            found = pullback(d_rows)
+            optimizer.apply_gradients([(gradient, parameter) for parameter, gradient in found.parameters])
+
+        _start_training(layer.embeddings, optimizer)
+        return take_turns(step, workload.batches())
+
+
+def _start_training(table: Any, optimizer: Any) -> None:
+    """Bring a table to the state it has after an epoch: slots in memory, and no row that was never trained."""
+    from fastembed_layer import RowGradient
+
+    for slot in optimizer.slots_of(table).values():
+        slot.fill(SLOT_VALUE)
+    nothing = RowGradient(np.empty(0, np.int64), np.empty((0, table.output_dim), np.float32), table.shape)
+    optimizer.apply_gradients([(nothing, table)])
+    if table.idle is not None:
+        table.idle.last_steps[:] = table.idle.clock.now
+
+
+class Numpy(System):
+    """What a user of numpy writes."""
+
+    requires = ("numpy",)
+
+    def lookup(self, workload: Workload) -> Job:
+        table = np.full((workload.rows, workload.columns), FIRST_VALUE, np.float32)
+        return take_turns(lambda ids: table.take(ids, axis=0, mode="clip"), workload.batches())
+
+    def training_step(self, workload: Workload, optimizer: str) -> Job:
+        if optimizer != "sgd":
+            raise NotImplementedError("numpy has no optimizers")
+        table = np.full((workload.rows, workload.columns), FIRST_VALUE, np.float32)
+        rate, d_rows = np.float32(0.01), workload.gradient()
+
+        def step(ids: Any) -> None:
+            table.take(ids, axis=0, mode="clip")
+            np.subtract.at(table, ids, rate * d_rows)
+
+        return take_turns(step, workload.batches())

@@ -1,0 +1,38 @@
+"""The time of a step against the number of rows: it must not grow with the table, apart from what caches do."""
+
+from __future__ import annotations
+
+from .common import Workload
+from .rivals import make_job
+
+ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
+BATCH = (4096, 50)
+COLUMNS = 16
+REACH = 100_000
+PATTERNS = {
+    "all rows": "drawn from the whole table",
+    "first 100,000 rows": "drawn from 100,000 rows that lie side by side, so caches hold the same in every table",
+    "100,000 rows apart": "drawn from 100,000 rows at equal distances over the whole table",
+}
+
+
+def make_workload(rows: int, pattern: str) -> Workload:
+    """Return a workload of one table size, with ids of one of the `PATTERNS`."""
+    workload = Workload(rows, COLUMNS, BATCH)
+    if pattern == "all rows":
+        return workload
+    stride = max(1, rows // REACH) if pattern == "100,000 rows apart" else 1
+    return workload.change(reach=REACH, stride=stride)
+
+
+class Vocabulary:
+    """A step on tables of different sizes."""
+
+    params = (ROWS, tuple(PATTERNS), ("sgd", "adam"))
+    param_names = ("rows", "ids", "optimizer")
+
+    def setup(self, rows: int, ids: str, optimizer: str) -> None:
+        self.job = make_job("fastembed_layer", "training_step", make_workload(rows, ids), optimizer)
+
+    def time_step(self, *_: object) -> None:
+        self.job()
