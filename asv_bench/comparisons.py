@@ -67,21 +67,16 @@ class Comparison(NamedTuple):
 
 def measure_jobs(makers: Mapping[str, Callable[[], Job]], plan: Plan) -> Samples:
     """Make the jobs of those who can take part, and time them in turns."""
-    jobs = {}
-    for name, make in makers.items():
-        try:
-            jobs[name] = make()
-        except NotImplementedError as reason:
-            if name == OURS:
-                raise
-            print(f"  without {name}: {reason}", flush=True)
-    samples = time_in_turns(jobs, plan)
-    jobs.clear()
+    made = {name: _make_job(name, make) for name, make in makers.items()}
+    samples = time_in_turns({name: job for name, job in made.items() if job is not None}, plan)
+    del made
     gc.collect()  # tables of a library may hang in a cycle
     return samples
 
 
-def compare_systems(case: str, method: str, workload: Workload, *arguments: str, limit: float | None = None) -> Comparison:
+def compare_systems(
+    case: str, method: str, workload: Workload, *arguments: str, limit: float | None = None
+) -> Comparison:
     """Compare all libraries at one of the methods of `benchmarks.systems.System`."""
     makers = {name: partial(prepare_job, name, method, workload, *arguments) for name in IMPLEMENTATIONS}
     return Comparison(case, partial(measure_jobs, makers), limit)
@@ -104,9 +99,7 @@ def compare_steps(scale: Scale) -> Iterator[Comparison]:
 def compare_bags(scale: Scale) -> Iterator[Comparison]:
     for ids in ("uniform", "zipf"):
         workload = scale.peers.change(ids=ids)
-        yield compare_systems(
-            f"sum, {ids}", "bag_lookup", workload, limit=count_lookup_bytes(workload, bags=True)
-        )
+        yield compare_systems(f"sum, {ids}", "bag_lookup", workload, limit=count_lookup_bytes(workload, bags=True))
     for optimizer in ("sgd", "adagrad"):
         for ids in ("uniform", "zipf"):
             workload = scale.peers.change(ids=ids)
@@ -176,6 +169,16 @@ def compare_imports(scale: Scale) -> Iterator[Comparison]:
 
 def compare_word_vectors(scale: Scale) -> Iterator[Comparison]:
     yield Comparison(scale.texts.title, partial(word_vectors.measure_training, scale.texts))
+
+
+def _make_job(name: str, make: Callable[[], Job]) -> Job | None:
+    try:
+        return make()
+    except NotImplementedError as reason:
+        if name == OURS:
+            raise
+        print(f"without {name}: {reason}", flush=True)
+        return None
 
 
 def _lookup(case: str, workload: Workload) -> Comparison:

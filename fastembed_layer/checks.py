@@ -44,3 +44,11 @@ def check_number(value: Any, argument: str, low: float = -math.inf, high: float 
     if not (math.isfinite(value) and low <= value <= high):
         raise ValueError(f"`{argument}` must be a finite number in [{low}, {high}]. Received: {argument}={value!r}.")
     return float(value)
+
+
+def check_positive(value: Any, argument: str) -> float:
+    """Return a positive finite number, or raise."""
+    number = check_number(value, argument, low=0.0)
+    if number == 0:
+        raise ValueError(f"`{argument}` must be positive. Received: {argument}={value!r}.")
+    return number

@@ -67,7 +67,7 @@ class EmbeddingBag(Embedding):
         """Sum rows by bag; the pullback's gradient holds one vector per bag."""
         bags, shape = _as_bags(inputs)
         kept = bags.values != 0 if self.mask_zero else None
-        ids, offsets, kept = self._rows_in_range(bags, kept, np.shape(bags.values))
+        ids, offsets, kept = self._rows_in_range(bags, kept, bags.values.shape if bags is inputs else inputs.shape)
         self._penalise_looked_up(Replaced(ids, None if kept is None else ~kept))
         scales = self._scales(offsets, kept)
         sums = backend_of(self.embeddings).gather_bags(self.embeddings, ids, offsets, scales)

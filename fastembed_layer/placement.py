@@ -69,7 +69,7 @@ def check_device(name: Any) -> str:
     """Return the plain spelling of a device that can be used, such as ``"cpu:0"``."""
     if not isinstance(name, str):
         raise TypeError(f"`device` must be a string such as 'cpu:0'. Received: {name!r} ({type(name).__name__}).")
-    match = DEVICE_PATTERN.match(name)
+    match = DEVICE_PATTERN.fullmatch(name)
     if match is None:
         raise ValueError(f"`device` must be a device string such as 'cpu:0'. Received: {name!r}.")
     kind, number = match[1].lower(), int(match[2] or 0)

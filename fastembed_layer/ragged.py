@@ -46,7 +46,7 @@ class Ragged:
         """Tell whether `inputs` is a list of sequences whose lengths differ."""
         if not isinstance(inputs, list | tuple):
             return False
-        if not all(isinstance(row, list | tuple | np.ndarray) for row in inputs):
+        if not all(isinstance(row, list | tuple) or (isinstance(row, np.ndarray) and row.ndim) for row in inputs):
             return False
         return len({len(row) for row in inputs}) > 1
 

@@ -115,6 +115,8 @@ class RowGradient:
 
     def __add__(self, other: RowGradient | Array) -> RowGradient | Array:
         """Merge with another gradient of the same table; with a dense gradient the sum is dense."""
+        if not isinstance(other, RowGradient | np.ndarray):
+            return NotImplemented
         if other.shape != self.shape:
             raise ValueError(f"Gradients of different tables cannot be added. Received: {self.shape}, {other.shape}.")
         if not isinstance(other, RowGradient):
@@ -173,6 +175,8 @@ def _checked_values(values: Any, output_dim: int) -> Array:
     values = np.ascontiguousarray(values)
     if values.dtype.kind != "f":
         raise TypeError(f"`values` of a row gradient must be floats. Received: dtype {values.dtype}.")
+    if values.dtype not in (np.float32, np.float64):  # the types that kernels take
+        values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
     if values.ndim != 2 or values.shape[1] != output_dim:
         raise ValueError(f"`values` of a row gradient must have the shape (n, {output_dim}). Received: {values.shape}.")
     return values

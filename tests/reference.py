@@ -119,10 +119,10 @@ STEPS: dict[str, Step] = {
 def update_dense(
     rule: str, weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int
 ) -> tuple[Array, Slots]:
-    """One step of every element; the arguments stay as they are."""
+    """One step of every element, after the weights' decay ``w -= lr wd w``; the arguments stay as they are."""
     after = {name: slot.astype(np.float64) for name, slot in slots.items()}
-    stepped = STEPS[rule](weights.astype(np.float64), after, gradient.astype(np.float64), numbers, step)
-    return stepped, after
+    decayed = weights.astype(np.float64) * (1 - numbers["learning_rate"] * numbers.get("weight_decay", 0.0))
+    return STEPS[rule](decayed, after, gradient.astype(np.float64), numbers, step), after
 
 
 def update_rows(

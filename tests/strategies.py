@@ -20,12 +20,8 @@ def id_lists(input_dim: int, max_size: int = 40) -> st.SearchStrategy[list[int]]
     row = st.integers(0, input_dim - 1)
     ends = st.sampled_from([0, input_dim - 1])
     equal = st.tuples(row, st.integers(1, max_size)).map(lambda pair: [pair[0]] * pair[1])
-    few = st.lists(row, min_size=1, max_size=3).flatmap(
-        lambda some: st.lists(st.sampled_from(some), max_size=max_size)
-    )
-    return st.one_of(
-        st.just([]), equal, st.lists(ends, max_size=max_size), few, st.lists(row, max_size=max_size)
-    )
+    few = st.lists(row, min_size=1, max_size=3).flatmap(lambda some: st.lists(st.sampled_from(some), max_size=max_size))
+    return st.one_of(st.just([]), equal, st.lists(ends, max_size=max_size), few, st.lists(row, max_size=max_size))
 
 
 def flat_ids(input_dim: int, dtype: str = "int64", max_size: int = 40) -> st.SearchStrategy[Array]:

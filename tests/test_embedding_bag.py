@@ -127,12 +127,6 @@ def test_the_ids_of_a_bag_share_one_gradient_vector() -> None:
 
 def test_a_layer_used_twice_adds_its_gradients() -> None:
     layer = make_bag(dtype="float64")
-    other = Embedding(7, 3, dtype="float64")
-    other.embeddings  # noqa: B018 - builds it
-
-    def call() -> Array:
-        return np.asarray(layer([[1, 2], [2]]))
-
     with GradientTape() as tape:
         outputs = [layer([[1, 2], [2]]), layer([[2], [6, 6]])]
     summed = tape.gradient(outputs, layer.embeddings).to_dense()

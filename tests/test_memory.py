@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,9 +58,9 @@ def measure_peak(action: Callable[[], Any]) -> Peak:
 
 
 @pytest.fixture(scope="module")
-def zeros() -> Iterator[Array]:
+def zeros() -> Array:
     """The values of the large table, which the system hands out page by page as rows are touched."""
-    yield np.zeros((INPUT_DIM, OUTPUT_DIM), "float32")
+    return np.zeros((INPUT_DIM, OUTPUT_DIM), "float32")
 
 
 def make_layer(zeros: Array, layer_class: type[Embedding] = Embedding, **keywords: Any) -> Embedding:
@@ -75,6 +75,12 @@ def batches(count: int) -> list[Array]:
     """Ids of some batches; every batch has other rows."""
     random = np.random.default_rng(0)
     return [random.integers(0, INPUT_DIM, BATCH) for _ in range(count)]
+
+
+def train(layer: Embedding, optimizer: Optimizer, many_ids: Iterable[Array]) -> None:
+    """One step for each batch of ids."""
+    for ids in many_ids:
+        train_step(layer, optimizer, ids)
 
 
 def train_step(layer: Embedding, optimizer: Optimizer, ids: Array) -> None:
@@ -92,9 +98,8 @@ def test_a_step_on_ten_million_rows_allocates_less_than_three_times_the_rows_of_
 ) -> None:
     layer, optimizer = make_layer(zeros), OPTIMIZERS[name]()
     first, second, *steps = batches(5)
-    train_step(layer, optimizer, first)  # makes the slots
-    train_step(layer, optimizer, second)  # reads rows that have been idle: the last of the kernels is compiled
-    peak = measure_peak(lambda: [train_step(layer, optimizer, ids) for ids in steps])
+    train(layer, optimizer, [first, second])  # makes the slots and, with rows that were idle, compiles all kernels
+    peak = measure_peak(lambda: train(layer, optimizer, steps))
     assert peak.most < 3 * ROWS_BYTES
 
 
@@ -125,8 +130,8 @@ def test_a_lookup_allocates_its_result_and_no_more(zeros: Array) -> None:
 def test_a_loop_takes_no_more_memory_the_longer_it_runs(zeros: Array) -> None:
     layer, optimizer = make_layer(zeros), SGD(0.1)
     train_step(layer, optimizer, batches(1)[0])
-    short = measure_peak(lambda: [train_step(layer, optimizer, ids) for ids in batches(2)])
-    long = measure_peak(lambda: [train_step(layer, optimizer, ids) for ids in batches(12)])
+    short = measure_peak(lambda: train(layer, optimizer, batches(2)))
+    long = measure_peak(lambda: train(layer, optimizer, batches(12)))
     ids_bytes = 12 * BATCH[0] * BATCH[1] * 8
     assert long.most < short.most + 1.5 * ids_bytes
 

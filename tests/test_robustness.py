@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -252,13 +252,13 @@ def finish_step(process: Process) -> dict[str, Any]:
 
 
 def test_processes_that_compile_at_once_get_the_rule_they_asked_for_and_so_do_later_ones(tmp_path: Path) -> None:
-    cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    started = {rule: start_step(rule, **cache) for rule in ROWS}
+    cache = str(tmp_path)
+    started = {rule: start_step(rule, NUMBA_CACHE_DIR=cache) for rule in ROWS}
     for rule, process in started.items():
         first = finish_step(process)
         assert first["row"] == ROWS[rule]
         assert first["hits"][1] == 0
-    later = {rule: start_step(rule, **cache) for rule in ROWS}
+    later = {rule: start_step(rule, NUMBA_CACHE_DIR=cache) for rule in ROWS}
     for rule, process in later.items():
         assert finish_step(process) == {"row": ROWS[rule], "hits": [1, 1], "misses": [0, 0]}
 

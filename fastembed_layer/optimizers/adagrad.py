@@ -65,7 +65,7 @@ class Adagrad(Optimizer):
 
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
-        return None if self.weight_decay is None else IdleMotion("adagrad", (0.0,))
+        return None if self.decay.rate is None else IdleMotion("adagrad", (0.0,))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

@@ -63,7 +63,7 @@ class IdleBook:
         tables: list[Table],
         motion: IdleMotion | None,
         slots: Mapping[Parameter, dict[str, Array]],
-        shrinks: bool,
+        decayed: set[Table],
     ) -> None:
         """Make the tables of a step ready: no other optimizer's steps are outstanding, and their clock has room."""
         for table in tables:
@@ -73,21 +73,22 @@ class IdleBook:
                 table.idle = None
         if motion is None:
             return
-        fresh = Clock(motion.weights)
+        fresh = {decays: Clock(motion.weights) for decays in (False, True)}
         for table in tables:
             if table not in self._entries:
                 values = slots[table].values()
+                decays = table in decayed
                 self._entries[table] = IdleRows(
-                    motion.rule, list(values), fresh, motion.constants, table.input_dim, shrinks
+                    motion.rule, list(values), fresh[decays], motion.constants, table.input_dim, decays
                 )
             table.idle = self._entries[table]
         self._part_clocks(tables)
         self._restart_full_clocks(tables)
 
-    def close_step(self, tables: list[Table], amount: float, keep: float) -> None:
+    def close_step(self, tables: list[Table], amount: float, keeps: Mapping[Parameter, float]) -> None:
         """Let the clocks of the tables of a step go on by one step."""
-        clocks = {id(table.idle.clock): table.idle.clock for table in tables if table.idle is not None}
-        for clock in clocks.values():
+        clocks = {id(table.idle.clock): (table.idle.clock, keeps[table]) for table in tables if table.idle is not None}
+        for clock, keep in clocks.values():
             clock.advance(amount, keep)
 
     def _part_clocks(self, tables: list[Table]) -> None:

@@ -8,28 +8,33 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.checks import check_choice, check_flag, check_number
+from fastembed_layer.checks import check_choice, check_flag, check_number, check_positive
 from fastembed_layer.dispatch import backend_of
+from fastembed_layer.optimizers.accumulation import Accumulation
+from fastembed_layer.optimizers.average import MovingAverages
+from fastembed_layer.optimizers.clipping import Clipping
+from fastembed_layer.optimizers.decay import WeightDecay
+from fastembed_layer.optimizers.gradients import (
+    Gradient,
+    Pairs,
+    apply_constraint,
+    check_finite,
+    check_shape,
+    is_finite,
+    merge_pairs,
+)
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
+from fastembed_layer.tape import Cotangents, record
 
 Array = np.ndarray[Any, Any]
-Gradient = Array | RowGradient
 Schedule = Callable[[int], float]
 
 UPDATE_MODES = ("exact", "lazy")
 
-# Keys of Keras's optimizer configs: for the first ones only the value that switches them off is understood.
-SWITCHED_OFF = {
-    "clipnorm": (None,),
-    "global_clipnorm": (None,),
-    "clipvalue": (None,),
-    "use_ema": (None, False),
-    "loss_scale_factor": (None,),
-    "gradient_accumulation_steps": (None,),
-}
-WITHOUT_EFFECT = ("ema_momentum", "ema_overwrite_frequency", "jit_compile", "is_legacy_optimizer", "decay")
+# Keys of Keras's optimizer configs that say nothing about the result.
+WITHOUT_EFFECT = ("jit_compile", "is_legacy_optimizer", "decay")
 
 
 class Optimizer:
@@ -53,6 +58,20 @@ class Optimizer:
         propagate into the weights, as in Keras.
     weight_decay : float, optional
         Decoupled weight decay [1]_: before its update a weight loses the share ``weight_decay * learning_rate``.
+    clipnorm, global_clipnorm, clipvalue : float, optional
+        At most one of them: the largest norm of each gradient, of all gradients together, or the largest value.
+        Gradients of repeated ids are summed first.
+    gradient_accumulation_steps : int, optional
+        Number of calls whose mean gradient makes one step.
+    use_ema : bool
+        Whether moving averages of the weights are kept; `moving_average` returns them.
+    ema_momentum : float
+        Momentum of the averages.
+    ema_overwrite_frequency : int, optional
+        Number of steps after which the averages overwrite the weights; without it `finalize_variable_values` does.
+    loss_scale_factor : float, optional
+        What the loss is multiplied with by `scale_loss`; gradients are divided by it. A step whose gradients are not
+        finite is then left out and counted in `skipped_steps`.
 
     Attributes
     ----------
@@ -74,13 +93,28 @@ class Optimizer:
         update: str = "exact",
         check_numerics: bool = False,
         weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        global_clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
     ):
         self.learning_rate = learning_rate
         self.update = check_choice(update, "update", UPDATE_MODES)
         self.name = name or type(self).__name__.lower()
         self.check_numerics = check_flag(check_numerics, "check_numerics")
-        self.weight_decay = None if not weight_decay else check_number(weight_decay, "weight_decay", low=0.0)
+        self.decay = WeightDecay(weight_decay)
+        self.clipping = Clipping(clipnorm, global_clipnorm, clipvalue)
+        self.accumulation = Accumulation(gradient_accumulation_steps)
+        self.averages = MovingAverages(use_ema, ema_momentum, ema_overwrite_frequency)
+        self.loss_scale_factor = (
+            None if loss_scale_factor is None else check_positive(loss_scale_factor, "loss_scale_factor")
+        )
         self.iterations = 0
+        self.skipped_steps = 0
         self.slots: dict[Parameter, dict[str, Array]] = {}
         self._idle_book = IdleBook()
 
@@ -139,26 +173,19 @@ class Optimizer:
             If a gradient has the wrong shape, or is not finite and `check_numerics` is set. In all cases nothing has
             been written.
         """
-        pairs = self._merge_pairs(grads_and_vars)
+        pairs = merge_pairs(grads_and_vars)
         for parameter, gradient in pairs:
-            self._check_gradient(parameter, gradient)
-        rate = self._rate_of_step()
-        grouped = [
-            backend_of(parameter).group_gradient(gradient) if isinstance(gradient, RowGradient) else gradient
-            for parameter, gradient in pairs
-        ]
-        all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
-        tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-        motion = self.idle_motion() if self.update == "exact" else None
-        keep = self._kept_share(rate)
-        self._idle_book.open_step(tables, motion, self.slots, self.weight_decay is not None)
-        numbers = self.scalars(rate, self.iterations + 1)
-        for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
-            self._update(parameter, prepared, slots, numbers, keep)
-        self._idle_book.close_step(tables, self.idle_amount(rate, self.iterations + 1), keep)
-        for parameter, gradient in pairs:
-            apply_constraint(parameter, gradient)
-        self.iterations += 1
+            check_shape(parameter, gradient)
+        if self.loss_scale_factor is not None:
+            pairs = [(parameter, gradient * (1 / self.loss_scale_factor)) for parameter, gradient in pairs]
+            if not all(is_finite(gradient) for _, gradient in pairs):
+                self.skipped_steps += 1
+                return self.iterations
+        if self.check_numerics:
+            check_finite(pairs)
+        complete = self.accumulation.add(pairs)
+        if complete is not None:
+            self._step(self.clipping.apply(complete))
         return self.iterations
 
     apply = apply_gradients
@@ -169,27 +196,72 @@ class Optimizer:
             self.slots[parameter] = {name: _filled(parameter, value) for name, value in self.slot_values().items()}
         return self.slots[parameter]
 
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Leave weights out of the decay; before the first step.
+
+        Parameters
+        ----------
+        var_list : list of Parameter, optional
+            The weights themselves.
+        var_names : list of str, optional
+            Regular expressions that are searched for in the names of weights.
+        """
+        self.decay.exclude(var_list, var_names)
+
+    def scale_loss(self, loss: Array) -> Array:
+        """Return the loss times `loss_scale_factor`, recorded on the tape."""
+        factor = self.loss_scale_factor
+        if factor is None:
+            return loss
+        scaled = np.array(loss * factor, loss.dtype)
+        record([loss], scaled, lambda d_scaled: Cotangents([d_scaled * factor]))
+        return scaled
+
+    def moving_average(self, parameter: Parameter) -> Array:
+        """Return the moving average of a weight, with ``use_ema``."""
+        return self.averages.of(parameter)
+
+    def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
+        """Overwrite weights with their moving averages, as Keras does at the end of ``fit``."""
+        self.averages.overwrite(var_list)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer without state."""
         config = {"name": self.name, "learning_rate": self.learning_rate, "update": self.update}
-        own = {"check_numerics": self.check_numerics, "weight_decay": self.weight_decay}
+        own = {
+            "check_numerics": self.check_numerics,
+            "weight_decay": self.decay.rate,
+            **self.clipping.bounds,
+            "gradient_accumulation_steps": self.accumulation.steps,
+            **self.averages.get_config(),
+            "loss_scale_factor": self.loss_scale_factor,
+        }
         return config | {key: value for key, value in own.items() if value}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make an optimizer from what `get_config` returned, here or in Keras.
+        """Make an optimizer from what `get_config` returned, here or in Keras."""
+        return cls(**{key: value for key, value in config.items() if key not in WITHOUT_EFFECT})
 
-        Raises
-        ------
-        ValueError
-            If the config asks for something that this optimizer does not do.
-        """
-        arguments = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
-        for key, off in SWITCHED_OFF.items():
-            value = arguments.pop(key, None)
-            if value not in off:
-                raise ValueError(f"`{key}` is not among the options of {cls.__name__}. Received: {key}={value!r}.")
-        return cls(**arguments)
+    def _step(self, pairs: Pairs) -> None:
+        """Make one step: everything that can fail comes before anything is written."""
+        rate = self._rate_of_step()
+        step = self.iterations + 1
+        numbers, amount = self.scalars(rate, step), self.idle_amount(rate, step)
+        keeps = {parameter: self.decay.kept_share(parameter, rate) for parameter, _ in pairs}
+        grouped = [_group(parameter, gradient) for parameter, gradient in pairs]
+        all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
+        tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
+        motion = self.idle_motion() if self.update == "exact" else None
+        self._idle_book.open_step(tables, motion, self.slots, set(filter(self.decay.reaches, tables)))
+        self.averages.prepare(pairs, row_wise=self.update == "lazy" or motion is None)
+        for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
+            self._update(parameter, prepared, slots, numbers, keeps[parameter])
+        self._idle_book.close_step(tables, amount, keeps)
+        self.averages.follow(pairs)
+        for parameter, gradient in pairs:
+            apply_constraint(parameter, gradient)
+        self.iterations += 1
 
     def _update(
         self, parameter: Parameter, gradient: Any, slots: list[Array], numbers: tuple[float, ...], keep: float
@@ -202,16 +274,6 @@ class Optimizer:
             touch_all_rows(parameter)
         backend.update_dense(parameter, gradient, self.rule, slots, numbers, keep)
 
-    def _kept_share(self, rate: float) -> float:
-        """What weight decay leaves of the weights in one step."""
-        keep = 1 - rate * (self.weight_decay or 0.0)
-        if keep <= 0:
-            raise ValueError(
-                "`weight_decay` times the learning rate must be below 1, or the weights change sign. "
-                f"Received: {self.weight_decay} * {rate}."
-            )
-        return keep
-
     def _rate_of_step(self) -> float:
         if not callable(self._learning_rate):
             return float(self._learning_rate)
@@ -223,39 +285,10 @@ class Optimizer:
             )
         return rate
 
-    @staticmethod
-    def _merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> list[tuple[Parameter, Gradient]]:
-        merged: dict[Parameter, Gradient] = {}
-        for gradient, parameter in pairs:
-            if gradient is not None:
-                known = merged.get(parameter)
-                merged[parameter] = gradient if known is None else known + gradient
-        return list(merged.items())
 
-    def _check_gradient(self, parameter: Parameter, gradient: Gradient) -> None:
-        if gradient.shape != parameter.shape:
-            raise ValueError(
-                f"The gradient of the weight {parameter.name!r} must have its shape, {parameter.shape}. "
-                f"Received: {gradient.shape}."
-            )
-        values = gradient.values if isinstance(gradient, RowGradient) else gradient
-        if self.check_numerics and not np.isfinite(values).all():
-            raise ValueError(
-                f"The gradient of the weight {parameter.name!r} must be finite with check_numerics=True. Received: "
-                f"{int(np.isnan(values).sum())} NaN and {int(np.isinf(values).sum())} infinite of {values.size} values."
-            )
-
-
-def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
-    """Project a parameter after its update: the touched rows where the constraint is row-local, else all."""
-    constraint = parameter.constraint
-    if constraint is None:
-        return
-    if isinstance(gradient, RowGradient) and getattr(constraint, "is_row_local", False):
-        touched = np.unique(gradient.ids)
-        parameter.storage[touched] = constraint(parameter.storage[touched])
-    else:
-        parameter.value[...] = constraint(parameter.value)
+def _group(parameter: Parameter, gradient: Gradient) -> Any:
+    """Check and sort the ids of a row gradient; a dense gradient stays as it is."""
+    return backend_of(parameter).group_gradient(gradient) if isinstance(gradient, RowGradient) else gradient
 
 
 def _filled(parameter: Parameter, value: float) -> Array:

@@ -69,7 +69,7 @@ class SGD(Optimizer):
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
         if self.momentum == 0:
-            return None if self.weight_decay is None else IdleMotion("sgd", (0.0,))
+            return None if self.decay.rate is None else IdleMotion("sgd", (0.0,))
         ahead = self.momentum if self.nesterov else 1.0
         return IdleMotion(self.rule, (logarithm(self.momentum),), ahead * fading_weights(self.momentum))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -66,13 +66,13 @@ def test_a_kept_array_keeps_its_memory() -> None:
     assert address_of(lend_bytes()) != address_of(kept)
 
 
-VIEWS = {
+VIEWS: dict[str, Callable[[Array], Any]] = {
     "itself": lambda array: array,
     "slice": lambda array: array[-3:],
     "slice of a slice": lambda array: array[2:][5:][::7],
     "other type": lambda array: array.view(np.float64),
     "other shape": lambda array: array.reshape(2, -1).T,
-    "memoryview": memoryview,
+    "memoryview": lambda array: memoryview(array),  # type: ignore[arg-type]
     "frombuffer": lambda array: np.frombuffer(array, np.uint8),
     "asarray": np.asarray,
     "broadcast": lambda array: np.broadcast_to(array, (2, len(array))),

@@ -21,6 +21,7 @@ from fastembed_layer.backends import cpu, sorting
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.dispatch import backend_for
 from fastembed_layer.kernels.rules import RULES
+from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
 from fastembed_layer.table import Parameter, Table
 
@@ -60,6 +61,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
 }
 
 
+RATE = 0.1
+DECAYS = (0.0, 0.5)  # of the weights
+
+
 class Trained(NamedTuple):
     """A table with the slots of one rule, and the rule's numbers for one step."""
 
@@ -75,16 +80,22 @@ class Trained(NamedTuple):
 def make_trained(rule: str, value: Array, step: int = 1) -> Trained:
     """A table with slots as they are in the middle of a training: positive where they sum squares."""
     optimizer, random = OPTIMIZERS[rule], np.random.default_rng(len(rule))
-    slots = {name: random.uniform(0.5, 1.0, value.shape).astype(value.dtype) for name in optimizer.slot_values()}
+    slots = {name: np.asarray(random.uniform(0.5, 1.0, value.shape)) for name in optimizer.slot_values()}
     if "average" in slots:  # the square of an average is never above the average of the squares
-        slots["average"] *= 0.3
-    return Trained(Table(value.copy()), slots, optimizer.scalars(0.1, step))
+        slots["average"] = slots["average"] / 3
+    slots = {name: slot.astype(value.dtype) for name, slot in slots.items()}
+    return Trained(Table(value.copy()), slots, optimizer.scalars(RATE, step))
 
 
-def update_rows(trained: Trained, rule: str, gradient: RowGradient) -> None:
+def numbers_of(rule: str, decay: float = 0.0) -> dict[str, Any]:
+    """The numbers that the reference asks for."""
+    return OPTIMIZERS[rule].get_config() | {"learning_rate": RATE, "weight_decay": decay}
+
+
+def update_rows(trained: Trained, rule: str, gradient: RowGradient, keep: float = 1.0) -> None:
     """One step by the backend."""
     grouped = BACKEND.group_gradient(gradient)
-    BACKEND.update_rows(trained.table, grouped, rule, list(trained.slots.values()), trained.numbers)
+    BACKEND.update_rows(trained.table, grouped, rule, list(trained.slots.values()), trained.numbers, keep)
 
 
 @st.composite
@@ -114,7 +125,6 @@ def many_threads(count: int) -> Iterator[list[int]]:
         launches.append(len(results))
         return results
 
-    run_parallel = cpu.run_parallel
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpu, "run_parallel", run_noted)
         patch.setattr(sorting, "KEYS_PER_THREAD", 16)
@@ -198,15 +208,14 @@ def test_gradients_of_an_id_are_added_in_the_order_of_their_positions(data: st.D
     assert_same_bits(sums, in_order[np.unique(ids)])
 
 
-def judge_update(rule: str, value: Array, gradient: RowGradient, step: int) -> None:
+def judge_update(rule: str, value: Array, gradient: RowGradient, step: int = 1, decay: float = 0.0) -> None:
     """Compare one update with the reference; rows without an id must keep their bits."""
     trained = make_trained(rule, value, step)
     before = trained.copy_bits()
-    numbers = OPTIMIZERS[rule].get_config() | {"learning_rate": 0.1}
     expected, expected_slots = reference.update_rows(
-        rule, value, trained.slots, sum_by_reference(gradient), numbers, step
+        rule, value, trained.slots, sum_by_reference(gradient), numbers_of(rule, decay), step
     )
-    update_rows(trained, rule, gradient)
+    update_rows(trained, rule, gradient, 1 - RATE * decay)
     tolerance = TOLERANCE[value.dtype.name]
     assert_close(trained.table.value, expected, tolerance)
     for name, slot in trained.slots.items():
@@ -223,7 +232,7 @@ def test_update_rows_applies_the_rule_to_the_summed_gradient(data: st.DataObject
     columns = data.draw(st.sampled_from(DIMS))
     value = data.draw(matrices(INPUT_DIM, columns, dtype))
     gradient = data.draw(gradients(columns, dtype, "one vector per id"))
-    judge_update(rule, value, gradient, data.draw(st.integers(1, 50)))
+    judge_update(rule, value, gradient, data.draw(st.integers(1, 50)), data.draw(st.sampled_from(DECAYS)))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -231,7 +240,7 @@ def test_update_rows_applies_the_rule_to_the_summed_gradient(data: st.DataObject
 def test_update_rows_takes_every_form_of_gradient(data: st.DataObject, form: str) -> None:
     columns = data.draw(st.sampled_from(DIMS))
     value = data.draw(matrices(INPUT_DIM, columns, "float32"))
-    judge_update("adagrad", value, data.draw(gradients(columns, "float32", form)), 1)
+    judge_update("adagrad", value, data.draw(gradients(columns, "float32", form)))
 
 
 def test_a_gradient_of_another_float_type_is_brought_to_the_type_of_the_table() -> None:
@@ -252,20 +261,19 @@ def test_a_gradient_that_is_not_finite_spoils_its_row_and_no_other(number: float
 @pytest.mark.parametrize("shape", [(), (5,), (4, 3), (2, 3, 4)], ids=str)
 def test_update_dense_applies_the_rule_to_every_element(shape: tuple[int, ...], rule: str, dtype: str) -> None:
     random = np.random.default_rng(1)
-    weights = np.asarray(random.standard_normal(shape)).astype(dtype)
-    gradient = np.asarray(random.standard_normal(shape)).astype(dtype)
-    slots = {
-        name: np.full(shape, 0.3 if name == "average" else 0.9, dtype) for name in OPTIMIZERS[rule].slot_values()
-    }
-    numbers = OPTIMIZERS[rule].get_config() | {"learning_rate": 0.1}
-    expected, expected_slots = reference.update_dense(rule, weights, slots, gradient, numbers, 2)
-    parameter = Parameter(weights)
-    scalars = OPTIMIZERS[rule].scalars(0.1, 2)
-    BACKEND.update_dense(parameter, gradient, rule, list(slots.values()), scalars)
-    assert parameter.value is weights
-    assert_close(weights, expected, TOLERANCE[dtype])
-    for name, slot in slots.items():
-        assert_close(slot, expected_slots[name], TOLERANCE[dtype])
+    start, gradient = (np.asarray(random.standard_normal(shape)).astype(dtype) for _ in range(2))
+    names = OPTIMIZERS[rule].slot_values()
+    for decay in DECAYS:
+        parameter = Parameter(start.copy())
+        memory = parameter.value
+        slots = {name: np.full(shape, 0.3 if name == "average" else 0.9, dtype) for name in names}
+        expected, expected_slots = reference.update_dense(rule, start, slots, gradient, numbers_of(rule, decay), 2)
+        scalars = OPTIMIZERS[rule].scalars(RATE, 2)
+        BACKEND.update_dense(parameter, gradient, rule, list(slots.values()), scalars, 1 - RATE * decay)
+        assert parameter.value is memory
+        assert_close(memory, expected, TOLERANCE[dtype])
+        for name, slot in slots.items():
+            assert_close(slot, expected_slots[name], TOLERANCE[dtype])
 
 
 # ---- The same bits for any number of threads
@@ -280,7 +288,7 @@ def many_ids(input_dim: int, count: int) -> Array:
 
 def outcomes_by_threads(run: Callable[[], Sequence[Array]]) -> list[Sequence[Array]]:
     """What `run` returns with each number of threads; checks that so many ranges are really launched."""
-    outcomes = []
+    outcomes: list[Sequence[Array]] = []
     for count in THREADS:
         with many_threads(count) as launches:
             outcomes.append([array.copy() for array in run()])
@@ -353,7 +361,7 @@ def test_fill_random_draws_the_rows_of_a_stream_from_its_first_row_on() -> None:
 def bad_id(kind: int | str, dtype: str) -> int:
     """The bad id, where it is named by its place in the type."""
     limits = np.iinfo(dtype)
-    return {"least": int(limits.min), "most": int(limits.max)}.get(str(kind), kind)  # type: ignore[return-value]
+    return {"least": int(limits.min), "most": int(limits.max)}[kind] if isinstance(kind, str) else kind
 
 
 BAD_PLACES = list(product(BAD_IDS, KERNEL_TYPES, (0, 40, 99)))
@@ -490,4 +498,4 @@ def test_a_reference_of_another_rule_is_noticed(wrong: str, monkeypatch: pytest.
     monkeypatch.setitem(reference.STEPS, "momentum", reference.STEPS[wrong])
     gradient = RowGradient(np.array([1]), np.ones((1, 3), "float32"), (INPUT_DIM, 3))
     with pytest.raises(AssertionError, match="off by"):
-        judge_update("momentum", np.ones((INPUT_DIM, 3), "float32"), gradient, 1)
+        judge_update("momentum", np.ones((INPUT_DIM, 3), "float32"), gradient)

@@ -87,10 +87,16 @@ def test_threads_that_call_a_new_kernel_at_once_compile_it_once() -> None:
 # ---- The files
 
 
+def make_file(folder: Path, stamp: str = "stamp") -> KernelFile:
+    """The files of one kernel."""
+    new: Callable[..., KernelFile] = KernelFile
+    return new(str(folder), "module.kernel-1.py310", stamp)
+
+
 @pytest.fixture
 def kernel_file(tmp_path: Path) -> KernelFile:
     """The files of one kernel."""
-    return KernelFile(str(tmp_path), "module.kernel-1.py310", "stamp")
+    return make_file(tmp_path)
 
 
 def test_what_is_saved_is_loaded(kernel_file: KernelFile) -> None:
@@ -119,7 +125,7 @@ def test_every_key_has_a_file_of_its_own(kernel_file: KernelFile, tmp_path: Path
 def test_what_was_compiled_from_other_sources_is_not_loaded_and_gets_overwritten(
     kernel_file: KernelFile, tmp_path: Path
 ) -> None:
-    KernelFile(str(tmp_path), "module.kernel-1.py310", "old stamp").save(KEY, "old")
+    make_file(tmp_path, "old stamp").save(KEY, "old")
     assert kernel_file.load(KEY) is None
     kernel_file.save(KEY, "new")
     assert kernel_file.load(KEY) == "new"
@@ -144,9 +150,7 @@ def test_a_damaged_file_is_as_good_as_none(kernel_file: KernelFile, tmp_path: Pa
     assert kernel_file.load(KEY) is None
 
 
-def test_the_file_of_another_kernel_under_the_own_name_is_not_loaded(
-    kernel_file: KernelFile, tmp_path: Path
-) -> None:
+def test_the_file_of_another_kernel_under_the_own_name_is_not_loaded(kernel_file: KernelFile, tmp_path: Path) -> None:
     kernel_file.save(KEY, "momentum")
     [file] = tmp_path.iterdir()
     kernel_file.save(OTHER_KEYS[2], "nesterov")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,7 @@ def test_a_quota_of_the_container_limits_the_default(machine: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "NUMBA_NUM_THREADS"])
 @pytest.mark.parametrize(("text", "expected"), [("4", 4), ("4,2", 4), (" 5 ", 5), ("64", 16), ("6 ,1", 6)])
-def test_a_variable_limits_the_default(
-    machine: pytest.MonkeyPatch, name: str, text: str, expected: int
-) -> None:
+def test_a_variable_limits_the_default(machine: pytest.MonkeyPatch, name: str, text: str, expected: int) -> None:
     machine.setenv(name, text)
     assert get_threads() == expected
 
@@ -160,7 +159,7 @@ def test_ranges_follow_each_other_and_cover_everything(size: int, grain: int, co
     ranges = run_parallel(take_range, size, grain)
     assert ranges[0][0] == 0
     assert ranges[-1][1] == size
-    assert all(one[1] == other[0] for one, other in zip(ranges, ranges[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(ranges))
     assert len(ranges) == max(1, min(count, size // max(grain, 1)))
     lengths = [end - begin for begin, end in ranges]
     assert max(lengths) - min(lengths) <= 1
@@ -279,7 +278,7 @@ def test_several_threads_may_call_at_once() -> None:
 
     def call_often() -> None:
         for _ in range(100):
-            totals.append(sum(run_parallel(lambda begin, end: sum(range(begin, end)), 100, 1)))
+            totals.extend([sum(run_parallel(lambda begin, end: sum(range(begin, end)), 100, 1))])
 
     callers = [threading.Thread(target=call_often) for _ in range(4)]
     for caller in callers:

@@ -1,0 +1,148 @@
+"""Exponential moving averages of weights, at the cost of the touched rows where idle rows stay where they are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.checks import check_dimension, check_flag, check_number
+from fastembed_layer.optimizers.gradients import Gradient, Pairs
+from fastembed_layer.placement import format_bytes
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Parameter, Table
+
+Array = np.ndarray[Any, Any]
+
+BLOCK = 1 << 16  # rows worked on at a time, so that no temporary has the size of a table
+
+
+class MovingAverage:
+    """The average of one parameter: ``average = momentum * average + (1 - momentum) * weight`` after each step.
+
+    It starts as the weight after the first step, as in Keras. Over k steps in which a row of the weight does not
+    change, its average changes in closed form, ``average += (1 - momentum^k) (weight - average)``, so only touched
+    rows are visited. Where the optimizer moves idle rows, every row is visited at every step.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        The weight.
+    momentum : float
+        In ``[0, 1]``.
+    row_wise : bool
+        Whether rows outside a batch stay where they are.
+    """
+
+    def __init__(self, parameter: Parameter, momentum: float, row_wise: bool):
+        self.parameter = parameter
+        self.momentum = momentum
+        self.row_wise = row_wise and isinstance(parameter, Table)
+        self.steps = 0
+        self.average: Array = np.empty(0)
+        self.last_steps: Array = np.zeros(len(parameter) if self.row_wise else 0, np.int64)
+        if isinstance(parameter, Table) and not self.row_wise:
+            warnings.warn(
+                f"`use_ema` visits every row of the weight {parameter.name!r} at every step, "
+                f"{format_bytes(3 * parameter.nbytes)} or more, because this optimizer moves idle rows. "
+                "Pass update='lazy' to visit the rows of each batch only.",
+                stacklevel=6,
+            )
+
+    def prepare(self, gradient: Gradient) -> None:
+        """Bring the average of the rows that are about to change up to date."""
+        if self.steps > 0 and self.row_wise:
+            self._catch_up(_touched(gradient, self.parameter))
+
+    def follow(self, gradient: Gradient) -> None:
+        """Average the weight after a step."""
+        self.steps += 1
+        if self.steps == 1:
+            self.average = self.parameter.numpy()
+            self.last_steps[:] = 1
+            return
+        rows = _touched(gradient, self.parameter) if self.row_wise else slice(None)
+        for block in _blocks(rows, len(self.parameter) if self.parameter.ndim else 0):
+            self.average[block] += (1 - self.momentum) * (self.parameter.value[block] - self.average[block])
+        if self.row_wise:
+            self.last_steps[rows] = self.steps
+
+    def finish(self) -> Array:
+        """Return the average, up to date."""
+        if self.row_wise and self.steps > 0:
+            self._catch_up(slice(None))
+        return self.average
+
+    def _catch_up(self, rows: Any) -> None:
+        weight = self.parameter.storage
+        for block in _blocks(rows, len(weight)):
+            idle = self.steps - self.last_steps[block]
+            share = (1 - self.momentum**idle).astype(weight.dtype)[:, None]
+            self.average[block] += share * (weight[block] - self.average[block])
+        self.last_steps[rows] = self.steps
+
+
+def _touched(gradient: Gradient, parameter: Parameter) -> Any:
+    return np.unique(gradient.ids) if isinstance(gradient, RowGradient) else slice(None)
+
+
+def _blocks(rows: Any, count: int) -> list[Any]:
+    """Cut rows, an index array or all of them, into blocks; a weight without rows is one block."""
+    if isinstance(rows, slice):
+        return [slice(begin, begin + BLOCK) for begin in range(0, count, BLOCK)] or [...]
+    return [rows[begin : begin + BLOCK] for begin in range(0, len(rows), BLOCK)]
+
+
+class MovingAverages:
+    """The averages of all weights of one optimizer; without ``use_ema`` nothing is kept."""
+
+    def __init__(self, use_ema: bool, momentum: float, overwrite_frequency: int | None):
+        self.use_ema = check_flag(use_ema, "use_ema")
+        self.momentum = check_number(momentum, "ema_momentum", 0.0, 1.0)
+        frequency = overwrite_frequency
+        self.overwrite_frequency = None if frequency is None else check_dimension(frequency, "ema_overwrite_frequency")
+        self._averages: dict[Parameter, MovingAverage] = {}
+        self._steps = 0
+
+    def prepare(self, pairs: Pairs, row_wise: bool) -> None:
+        """Before a step: bring the averages of the rows that are about to change up to date."""
+        if not self.use_ema:
+            return
+        for parameter, gradient in pairs:
+            if parameter not in self._averages:
+                self._averages[parameter] = MovingAverage(parameter, self.momentum, row_wise)
+            self._averages[parameter].prepare(gradient)
+
+    def follow(self, pairs: Pairs) -> None:
+        """After a step: average the weights, and overwrite them when it is time."""
+        if not self.use_ema:
+            return
+        self._steps += 1
+        for parameter, gradient in pairs:
+            self._averages[parameter].follow(gradient)
+        if self.overwrite_frequency is not None and self._steps % self.overwrite_frequency == 0:
+            self.overwrite([parameter for parameter, _ in pairs])
+
+    def of(self, parameter: Parameter) -> Array:
+        """Return the average of a weight."""
+        if parameter not in self._averages:
+            raise ValueError(
+                f"`parameter` must be a weight that this optimizer has trained with use_ema=True. "
+                f"Received: {parameter!r}."
+            )
+        return self._averages[parameter].finish()
+
+    def overwrite(self, parameters: Iterable[Parameter]) -> None:
+        """Overwrite weights with their averages."""
+        for parameter in parameters:
+            if parameter in self._averages:
+                parameter.assign(self._averages[parameter].finish())
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, where averages are kept."""
+        if not self.use_ema:
+            return {}
+        own = {"use_ema": True, "ema_momentum": self.momentum}
+        return own | {"ema_overwrite_frequency": self.overwrite_frequency}

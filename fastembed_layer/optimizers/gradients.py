@@ -1,0 +1,67 @@
+"""What an optimizer is handed, pairs of gradients and parameters: merging, checking, and projecting afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Parameter
+
+Array = np.ndarray[Any, Any]
+Gradient = Array | RowGradient
+Pairs = list[tuple[Parameter, Gradient]]
+
+
+def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
+    """Return each parameter once with the sum of its gradients; parameters without one are left out."""
+    merged: dict[Parameter, Gradient] = {}
+    for gradient, parameter in pairs:
+        if gradient is not None:
+            known = merged.get(parameter)
+            merged[parameter] = gradient if known is None else known + gradient
+    return list(merged.items())
+
+
+def check_shape(parameter: Parameter, gradient: Gradient) -> None:
+    """Raise unless a gradient has the shape of its parameter."""
+    if gradient.shape != parameter.shape:
+        raise ValueError(
+            f"The gradient of the weight {parameter.name!r} must have its shape, {parameter.shape}. "
+            f"Received: {gradient.shape}."
+        )
+
+
+def values_of(gradient: Gradient) -> Array:
+    """Return the numbers of a gradient."""
+    return gradient.values if isinstance(gradient, RowGradient) else gradient
+
+
+def is_finite(gradient: Gradient) -> bool:
+    """Tell whether a gradient is free of NaN and infinity."""
+    return bool(np.isfinite(values_of(gradient)).all())
+
+
+def check_finite(pairs: Pairs) -> None:
+    """Raise for the first gradient with NaN or infinity."""
+    for parameter, gradient in pairs:
+        if not is_finite(gradient):
+            values = values_of(gradient)
+            raise ValueError(
+                f"The gradient of the weight {parameter.name!r} must be finite with check_numerics=True. Received: "
+                f"{int(np.isnan(values).sum())} NaN and {int(np.isinf(values).sum())} infinite of {values.size} values."
+            )
+
+
+def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
+    """Project a parameter after its update: the touched rows where the constraint is row-local, else all."""
+    constraint = parameter.constraint
+    if constraint is None:
+        return
+    if isinstance(gradient, RowGradient) and getattr(constraint, "is_row_local", False):
+        touched = np.unique(gradient.ids)
+        parameter.storage[touched] = constraint(parameter.storage[touched])
+    else:
+        parameter.value[...] = constraint(parameter.value)

@@ -1,0 +1,78 @@
+"""`GlobalAveragePooling1D`: means over the steps that count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pullbacks import assert_pullback_agrees
+
+from fastembed_layer import Embedding, EmbeddingBag, GlobalAveragePooling1D, Ragged
+
+Array = np.ndarray[Any, Any]
+
+
+def draw(*shape: int) -> Array:
+    return np.random.default_rng(0).normal(size=shape)
+
+
+MASKS = {
+    "none": None,
+    "some": np.array([[True, False, True], [False, True, False]]),
+    "an empty sequence": np.array([[False, False, False], [True, True, True]]),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+def test_the_mean_is_over_the_steps_that_the_mask_keeps(mask: Array | None) -> None:
+    inputs = draw(2, 3, 4)
+    kept = np.ones((2, 3), bool) if mask is None else mask
+    expected = [row[keep].mean(axis=0) if keep.any() else np.zeros(4) for row, keep in zip(inputs, kept, strict=True)]
+    np.testing.assert_allclose(GlobalAveragePooling1D(dtype="float64")(inputs, mask=mask), expected)
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+def test_the_pullback_agrees_with_differences(mask: Array | None) -> None:
+    inputs, layer = draw(2, 3, 4), GlobalAveragePooling1D(dtype="float64")
+    assert_pullback_agrees(lambda: layer(inputs, mask=mask), [inputs])
+
+
+def test_padding_of_an_embedding_is_left_out_and_not_trained() -> None:
+    embedding, pooling = Embedding(5, 2, mask_zero=True, dtype="float64"), GlobalAveragePooling1D(dtype="float64")
+    ids = np.array([[3, 0, 1], [0, 0, 0], [2, 2, 2]])
+    expected = EmbeddingBag(5, 2, mask_zero=True, dtype="float64", weights=embedding.embeddings.numpy())(ids)
+    np.testing.assert_allclose(pooling(embedding(ids)), expected)
+    assert_pullback_agrees(lambda: pooling(embedding(ids)), [embedding.embeddings])
+
+
+def test_ragged_rows_are_averaged_and_differentiated() -> None:
+    embedding, pooling = Embedding(5, 2, dtype="float64"), GlobalAveragePooling1D(dtype="float64")
+    ids = [[3, 1, 3], [], [4]]
+    table = embedding.embeddings.numpy()
+    expected = [table[[3, 1, 3]].mean(axis=0), np.zeros(2), table[4]]
+    np.testing.assert_allclose(pooling(embedding(ids)), expected)
+    assert_pullback_agrees(lambda: pooling(embedding(ids)), [embedding.embeddings])
+
+
+@pytest.mark.parametrize("rows", [[[], []], [[1], [2]], [[], [1, 2], []]])
+def test_ragged_rows_may_be_empty_or_of_one_length(rows: list[list[int]]) -> None:
+    ids = Ragged.from_lists(rows)
+    assert GlobalAveragePooling1D()(Embedding(5, 2)(ids)).shape == (len(rows), 2)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4), (0, 0, 4)])
+def test_empty_batches_and_empty_sequences_give_zeros(shape: tuple[int, int, int]) -> None:
+    output = GlobalAveragePooling1D()(np.ones(shape, np.float32))
+    np.testing.assert_array_equal(output, np.zeros((shape[0], 4)))
+
+
+def test_the_output_shape_has_no_steps() -> None:
+    assert GlobalAveragePooling1D().compute_output_shape((None, None, 8)) == (None, 8)
+
+
+def test_a_config_of_keras_is_read() -> None:
+    config = {"name": "pool", "trainable": True, "dtype": "float32", "data_format": "channels_last", "keepdims": False}
+    assert GlobalAveragePooling1D.from_config(config).name == "pool"
+    with pytest.raises(ValueError, match="`keepdims` is not among the options of GlobalAveragePooling1D"):
+        GlobalAveragePooling1D.from_config(config | {"keepdims": True})
