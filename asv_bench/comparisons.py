@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from benchmarks import import_time, peak_memory, vocabulary, word_vectors
 from benchmarks.common import PUBLIC_CASE, SIZES, Job, Workload, count_lookup_bytes, count_step_bytes
-from benchmarks.rivals import IMPLEMENTATIONS, prepare_job
+from benchmarks.rivals import find_installed, prepare_job
 from benchmarks.timing import Plan, time_in_turns
 
 Samples = dict[str, list[float]]
@@ -77,8 +77,8 @@ def measure_jobs(makers: Mapping[str, Callable[[], Job]], plan: Plan) -> Samples
 def compare_systems(
     case: str, method: str, workload: Workload, *arguments: str, limit: float | None = None
 ) -> Comparison:
-    """Compare all libraries at one of the methods of `benchmarks.systems.System`."""
-    makers = {name: partial(prepare_job, name, method, workload, *arguments) for name in IMPLEMENTATIONS}
+    """Compare all installed libraries at one of the methods of `benchmarks.systems.System`."""
+    makers = {name: partial(prepare_job, name, method, workload, *arguments) for name in find_installed()}
     return Comparison(case, partial(measure_jobs, makers), limit)
 
 

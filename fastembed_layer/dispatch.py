@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,7 +31,12 @@ def backend_for(placement: str) -> Backend:
     kind = placement.partition(":")[0]
     if kind not in BACKENDS:
         raise ValueError(f"`placement` must be on one of {sorted(BACKENDS)}. Received: {placement!r}.")
-    backend: Backend = import_module(BACKENDS[kind]).BACKEND
+    return _load_backend(BACKENDS[kind])
+
+
+@cache
+def _load_backend(module: str) -> Backend:
+    backend: Backend = import_module(module).BACKEND
     return backend
 
 

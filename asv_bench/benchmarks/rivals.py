@@ -197,6 +197,12 @@ def find_missing(packages: tuple[str, ...]) -> list[str]:
 
 
 @cache
+def find_installed() -> list[str]:
+    """Return the libraries that can be compared here."""
+    return [name for name, system in SYSTEMS.items() if not find_missing(system.requires)]
+
+
+@cache
 def get_system(name: str) -> System:
     """Return a library, imported and set to the common number of threads.
 

@@ -7,6 +7,7 @@ what a caller keeps is never overwritten.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import weakref
@@ -79,7 +80,7 @@ if hasattr(os, "register_at_fork"):
 def lend_array(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an uninitialised C-contiguous array; its memory may have served an earlier, forgotten array."""
     dtype = np.dtype(dtype)
-    nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    nbytes = math.prod(shape) * dtype.itemsize
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
     block = _free.take(nbytes)
