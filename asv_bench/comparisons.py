@@ -10,7 +10,7 @@ from typing import NamedTuple
 from benchmarks import import_time, peak_memory, vocabulary, word_vectors
 from benchmarks.common import PUBLIC_CASE, SIZES, Job, Workload, count_lookup_bytes, count_step_bytes
 from benchmarks.rivals import find_installed, prepare_job
-from benchmarks.timing import Plan, time_in_turns
+from benchmarks.timing import Plan, measure_in_turns
 
 Samples = dict[str, list[float]]
 
@@ -68,7 +68,7 @@ class Comparison(NamedTuple):
 def measure_jobs(makers: Mapping[str, Callable[[], Job]], plan: Plan) -> Samples:
     """Make the jobs of those who can take part, and time them in turns."""
     made = {name: _make_job(name, make) for name, make in makers.items()}
-    samples = time_in_turns({name: job for name, job in made.items() if job is not None}, plan)
+    samples = measure_in_turns({name: job for name, job in made.items() if job is not None}, plan)
     del made
     gc.collect()  # tables of a library may hang in a cycle
     return samples

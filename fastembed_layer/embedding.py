@@ -177,7 +177,8 @@ class Embedding(Layer):
         if isinstance(inputs, Ragged):
             values, pullback = self.forward(inputs.values)
             return Ragged(values, inputs.offsets), pullback
-        rows, looked_up = self._look_up(inputs.reshape(-1), inputs.shape)
+        ids = inputs.flatten() if is_recording() else inputs.reshape(-1)  # the caller may write into its array
+        rows, looked_up = self._look_up(ids, inputs.shape)
         self._penalise_looked_up(looked_up)
         output = rows.reshape(*inputs.shape, self.output_dim).astype(self.compute_dtype, copy=False)
         return output, lambda d_rows: self._pull_back(looked_up, d_rows)

@@ -20,9 +20,11 @@ class Clock:
     """Counts the steps of a table and keeps, for rows last touched at each of them, the sums their rule needs.
 
     Entry n of `series` belongs to the rows that were last touched at step ``base + n``. A step that contributes
-    `amount` adds ``amount * weights[k - 1]`` to the entry of the rows that have been idle for k steps; beyond
-    ``len(weights)`` steps an entry is finished. So a step costs the same however long the training lasts, and the
-    memory is bounded by `LONGEST` entries.
+    `amount` adds ``amount * weights[k - 1]`` to the entry of the rows that have been idle for k steps, or
+    ``amount[k - 1]`` if it is a matrix itself; beyond its length an entry is finished. So a step costs the same
+    however long the training lasts, and the memory is bounded by `LONGEST` entries. Contributions that never fade
+    would have to be added to all entries: with `running` an entry holds the total of all steps up to its own, and the
+    sum over a gap is the difference of two entries.
 
     Weight decay shrinks the weights and all earlier movements with them. `shrink` is the product of what the steps
     have left; contributions are divided by it, so that multiplying a sum by the present shrink gives each
@@ -32,10 +34,13 @@ class Clock:
     ----------
     weights : ndarray of float64, shape (horizon, columns)
         What one step adds, by the number of idle steps.
+    running : bool
+        Whether entries hold running totals.
     """
 
-    def __init__(self, weights: Array):
+    def __init__(self, weights: Array, running: bool = False):
         self.weights = weights[:LONGEST]
+        self.running = running
         self.base = 0
         self.now = 0
         self.shrink = 1.0
@@ -47,15 +52,19 @@ class Clock:
         """Whether the rows have to be finished and the sums restarted before the next step."""
         return self.now - self.base >= LONGEST or self.shrink < SMALLEST_SHRINK
 
-    def advance(self, amount: float, keep: float = 1.0) -> None:
-        """Count one step that keeps a share of the weights and then moves idle rows by `amount` times their sums."""
+    def advance(self, amount: float | Array, keep: float = 1.0) -> None:
+        """Count one step that keeps a share of the weights and then moves idle rows by `amount` times the weights."""
         self.now += 1
         self.shrink *= keep
         entries = self.now - self.base
         if entries >= len(self.series):
             self.series = np.concatenate([self.series, np.zeros_like(self.series)])
-        reach = min(len(self.weights), entries)
-        self.series[entries - reach : entries, :-1] += (amount / self.shrink) * self.weights[reach - 1 :: -1]
+        added = amount / self.shrink if isinstance(amount, np.ndarray) else (amount / self.shrink) * self.weights
+        if self.running:
+            self.series[entries, :-1] = self.series[entries - 1, :-1] + added[0]
+        else:
+            reach = min(len(added), entries)
+            self.series[entries - reach : entries, :-1] += added[reach - 1 :: -1]
         self.series[entries, -1] = self.shrink
 
     def restart(self) -> None:
@@ -67,7 +76,7 @@ class Clock:
 
     def copy(self) -> Clock:
         """Return a clock that goes its own way from here."""
-        twin = Clock(self.weights)
+        twin = Clock(self.weights, self.running)
         twin.base, twin.now, twin.shrink, twin.series = self.base, self.now, self.shrink, self.series.copy()
         return twin
 

@@ -91,6 +91,10 @@ class Parameter:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype=dtype, copy=copy)
 
+    def __getitem__(self, key: Any) -> Any:
+        """Return elements of the current value, as numpy indexing does."""
+        return self.value[key]
+
     def __len__(self) -> int:
         return len(self.storage)
 

@@ -35,6 +35,7 @@ SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own 
     "ids": {"ragged"},
     "out_of_range": {"ids"},
     "losses": {"tape"},
+    "optimizers.optimizer": {"tape"},  # a scaled loss is recorded
     "metrics": {"losses"},
     "embedding": {"models"},
     "embedding_bag": {"models", "embedding"},

@@ -1019,3 +1019,11 @@ def test_a_config_that_asks_for_what_the_layer_does_not_do_is_refused(option: di
 def test_any_config_survives_the_round_trip(rows: int, columns: int, length: int | None, masked: bool) -> None:
     layer = Embedding(rows, columns, input_length=length, mask_zero=masked)
     assert Embedding.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_writing_into_the_ids_after_the_call_does_not_redirect_the_gradient():
+    layer, ids = Embedding(10, 2), np.array([3, 7])
+    with GradientTape() as tape:
+        rows = layer(ids)
+    ids[:] = 0
+    np.testing.assert_array_equal(tape.gradient(rows, layer.embeddings).ids, [3, 7])

@@ -80,6 +80,7 @@ SIZES = {
     "small": Workload(100_000, 64, (1024, 20)),
     "peers": Workload(4_000_000, 64, (4096, 50)),
 }
+ASV_SIZES = ("small",)  # the table of "peers" takes minutes to fill for all; `report.py` measures it
 PUBLIC_CASE = Workload(793_471, 512, (128, 20))
 
 
@@ -129,7 +130,7 @@ def count_step_bytes(workload: Workload, optimizer: str, bags: bool = False) -> 
 
 
 @cache
-def measure_copy_speed(nbytes: int = 1 << 29, repeats: int = 7) -> float:
+def measure_copy_speed(nbytes: int = 1 << 28, repeats: int = 7) -> float:
     """Return how many bytes per second, read and written, `numpy.copyto` moves on the threads of the package.
 
     The arrays are larger than any cache; the median of some repetitions counts.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from .common import SIZES
+from .common import ASV_SIZES, SIZES
 from .rivals import IMPLEMENTATIONS, make_job
 
-OPTIMIZERS = ("sgd", "adagrad", "rowwise_adagrad")
+OPTIMIZERS = ("sgd", "adagrad")
 
 
 class BagLookup:
     """The sum of each bag."""
 
-    params = (IMPLEMENTATIONS, ("uniform", "zipf"), tuple(SIZES))
+    params = (IMPLEMENTATIONS, ("uniform", "zipf"), ASV_SIZES)
     param_names = ("implementation", "ids", "size")
 
     def setup(self, implementation: str, ids: str, size: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .common import DISTRIBUTIONS, SIZES, count_lookup_bytes, measure_copy_speed
+from .common import ASV_SIZES, DISTRIBUTIONS, SIZES, count_lookup_bytes, measure_copy_speed
 from .rivals import IMPLEMENTATIONS, make_job
-from .timing import Plan, time_in_turns
+from .timing import Plan, measure_in_turns
 
 COLUMNS = (16, 64, 128, 512)
 BATCH_SIZES = (1, 32, 1024)
@@ -15,7 +15,7 @@ BATCH_SIZES = (1, 32, 1024)
 class Lookup:
     """The forward pass by the distribution of the ids."""
 
-    params = (IMPLEMENTATIONS, DISTRIBUTIONS, tuple(SIZES))
+    params = (IMPLEMENTATIONS, DISTRIBUTIONS, ASV_SIZES)
     param_names = ("implementation", "ids", "size")
 
     def setup(self, implementation: str, ids: str, size: str) -> None:
@@ -54,7 +54,7 @@ class LookupOfFewIds:
 class LookupLimit:
     """How many times longer a lookup takes than moving its bytes at the speed of a copy, in the same run."""
 
-    params = (DISTRIBUTIONS, tuple(SIZES))
+    params = (DISTRIBUTIONS, ASV_SIZES)
     param_names = ("ids", "size")
     unit = "times the limit"
 
@@ -63,5 +63,5 @@ class LookupLimit:
         self.job = make_job("fastembed_layer", "lookup", self.workload)
 
     def track_lookup(self, *_: object) -> float:
-        [samples] = time_in_turns({"lookup": self.job}, Plan()).values()
+        [samples] = measure_in_turns({"lookup": self.job}, Plan(turns=5)).values()
         return float(np.median(samples)) * measure_copy_speed() / count_lookup_bytes(self.workload)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+import fastembed_layer.backends.cpu  # noqa: F401  loads numba here, before asv forks for each of its measurements
+
 from .common import Job, Workload, take_turns, use_threads
 
 FIRST_VALUE = 0.01  # of tables

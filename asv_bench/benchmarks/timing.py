@@ -36,7 +36,7 @@ class Plan(NamedTuple):
 ONCE = Plan(turns=1, turn_seconds=0.0, longest=0.0)
 
 
-def time_in_turns(jobs: Mapping[str, Job], plan: Plan) -> dict[str, list[float]]:
+def measure_in_turns(jobs: Mapping[str, Job], plan: Plan) -> dict[str, list[float]]:
     """Return, for each job, the seconds of a call, one sample for each turn.
 
     A turn begins with a call that is not timed, so that each job finds its own data in the caches. The jobs have

@@ -28,7 +28,7 @@ def make_workload(rows: int, pattern: str) -> Workload:
 class Vocabulary:
     """A step on tables of different sizes."""
 
-    params = (ROWS, tuple(PATTERNS), ("sgd", "adam"))
+    params = (ROWS, tuple(PATTERNS), ("sgd",))
     param_names = ("rows", "ids", "optimizer")
 
     def setup(self, rows: int, ids: str, optimizer: str) -> None:

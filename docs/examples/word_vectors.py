@@ -1,21 +1,21 @@
 """Word vectors of any text: skip-gram with negative sampling, made with the public names of fastembed_layer.
 
-    python word_vectors.py                                # the source text of Python's own standard library
+    python word_vectors.py                                 # the source text of Python's own standard library
     python word_vectors.py book.txt --epochs 10
     python word_vectors.py ~/notes --pattern "*.md" --words tea,coffee --out notes
 
-Prints the nearest neighbours of a few words and writes, into the folder given by --out, `vectors.txt` (word2vec's
-text format, which gensim reads) and `words.png` (needs matplotlib). Ctrl-C ends the training, what has been learnt
-so far is written all the same, and the exit code is 130; a second Ctrl-C ends the program at once.
+The nearest neighbours of a few words are printed; `vectors.txt` (word2vec's text format, which gensim reads) and
+`words.png` (needs matplotlib) are written to the folder given by --out. Ctrl-C ends the training after the step
+that is running, writes what has been learnt so far, and makes the exit code 130.
 
 The model is that of TensorFlow's word2vec tutorial: two `Embedding` layers and a `Dot`. What makes it fast is the
-layout of a batch. Looking up a context vector for each neighbour and each negative sample of each word would move
-36 vectors per word. Here the text is cut into blocks of consecutive words. Their neighbours lie in the block or next
-to it, and they share their negative samples (Ji et al., "Parallelizing word2vec in shared and distributed memory",
-2016), so that a block of 32 words needs 72 context vectors, and one product of two matrices gives all its scores.
-Weights make its loss what word2vec's is on average. Subsampling of frequent words, windows of random size, the
-distribution of negative samples and the falling learning rate are those of Mikolov et al., "Distributed
-representations of words and phrases and their compositionality", 2013.
+layout of a batch. To look up a context vector for each neighbour and each negative sample of each word would move
+36 vectors per word. Here the text is cut into blocks of 32 consecutive words. Their neighbours lie in the block or
+next to it, and they share their negative samples (Ji et al., "Parallelizing word2vec in shared and distributed
+memory", 2016). So a block needs 72 context vectors, a product of two matrices gives all its scores, and weights
+make the loss equal to word2vec's on average. Subsampling of frequent words, windows of random size, the distribution
+of negative samples and the falling learning rate are as in Mikolov et al., "Distributed representations of words and
+phrases and their compositionality", 2013.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import re
 import signal
 import sys
 import sysconfig
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,21 +36,25 @@ from tqdm import tqdm
 
 from fastembed_layer import Dot, Embedding, Model, initializers, losses, optimizers, set_threads
 
+Array = np.ndarray[Any, Any]
+
 WORD = re.compile(r"[^\W\d]\w*")  # a letter or underscore, then letters, digits and underscores
 BLOCK = 32  # consecutive words that share their contexts
-FREQUENT = 10_000  # neighbours are looked for among the words that are at least this frequent
 LEARNING_RATES = {"adagrad": 0.5, "adam": 0.01, "rmsprop": 0.01, "sgd": 0.01}
-SEEDS = "read max width monday thread sin encode keyerror socket true".split()
-INTERRUPTED = 130
+FREQUENT = 10_000  # neighbours are looked for among this many words; vectors of rare words are vague
+SEEDS = ("read", "max", "width", "monday", "thread", "encode", "keyerror", "socket", "compress", "mkdir")
+COLORS = ("#c1272d", "#0b6e99", "#2a7f3f", "#8e44ad", "#d35400", "#16747a", "#8a6d00", "#c2185b", "#3949ab", "#5d4037")
+WORDS_PER_SECOND: dict[str, Any] = {"unit": " words", "unit_scale": True, "mininterval": 0.5}
+INTERRUPTED = 130  # exit code of programs that Ctrl-C ended
 
 
 class Corpus(NamedTuple):
-    """A text as numbers of words."""
+    """A text whose words are numbered."""
 
     words: list[str]  # the vocabulary, most frequent first
-    counts: np.ndarray  # how often each of them occurs
-    ids: np.ndarray  # the text, rare words left out
-    length: int  # how many words it has, the rare ones included
+    counts: Array  # how often each of them occurs
+    ids: Array  # the text as numbers of words, without the rare ones
+    length: int  # how many words the text has, with the rare ones
 
 
 class SkipGram(Model):
@@ -71,30 +74,12 @@ class SkipGram(Model):
 
 
 class NegativeSampling(losses.Loss):
-    """Logistic loss of scores whose true sign is that of their weight; scores of weight 0 do not count."""
+    """Logistic loss of scores that should have the sign of their weight; scores of weight 0 do not count."""
 
-    def per_sample(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each score, and its derivative."""
-        right = 0.5 + 0.5 * np.tanh(0.5 * np.sign(y_true) * y_pred)  # the sigmoid of the score with the true sign
+    def per_sample(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """Return the loss of each score and its derivative."""
+        right = 0.5 + 0.5 * np.tanh(0.5 * np.sign(y_true) * y_pred)  # the sigmoid; tanh does not overflow
         return -np.abs(y_true) * np.log(np.maximum(right, 1e-7)), y_true * (right - 1)
-
-
-def read_corpus(path: Path | None, pattern: str, min_count: int) -> Corpus:
-    """Number the words of a file, or of the files in a folder, by their frequency."""
-    numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__
-    ids = [np.empty(0, np.int32)]
-    for file in tqdm(find_files(path, pattern), "reading", unit=" files"):
-        ids += [np.fromiter(map(numbers.__getitem__, words), np.int32) for words in read_words(file)]
-    text = np.concatenate(ids)
-    counts = np.bincount(text, minlength=len(numbers))
-    order = np.argsort(-counts, kind="stable")
-    order = order[counts[order] >= min_count]
-    rank = np.full(len(numbers), -1, np.int32)
-    rank[order] = np.arange(len(order))
-    names = list(numbers)
-    kept = rank[text]
-    return Corpus([names[number] for number in order], counts[order], kept[kept >= 0], len(text))
 
 
 def find_files(path: Path | None, pattern: str) -> list[Path]:
@@ -106,12 +91,12 @@ def find_files(path: Path | None, pattern: str) -> list[Path]:
 
 
 def is_wanted(path: Path) -> bool:
-    """Tell whether a path in a folder is neither hidden nor an installed package."""
+    """Tell whether a path inside a folder is neither hidden nor an installed package."""
     return not any(part.startswith(".") or part in ("site-packages", "dist-packages") for part in path.parts)
 
 
 def read_words(file: Path) -> Iterator[list[str]]:
-    """Give the words of a file, some megabytes at a time; nothing for a file that is no text or cannot be read."""
+    """Give the words of a file, some megabytes at a time; none of a file that is not text or cannot be read."""
     try:
         with file.open(encoding="utf-8", errors="ignore") as lines:
             while piece := "".join(lines.readlines(1 << 24)):
@@ -122,115 +107,142 @@ def read_words(file: Path) -> Iterator[list[str]]:
         tqdm.write(f"left out: {error}", file=sys.stderr)
 
 
+def read_corpus(files: list[Path], min_count: int) -> Corpus:
+    """Number the words of some files in the order of their frequency."""
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    parts = [np.empty(0, np.int32)]
+    for file in tqdm(files, "reading", unit=" files"):
+        parts += [np.fromiter(map(numbers.__getitem__, words), np.int32) for words in read_words(file)]
+    text = np.concatenate(parts)
+    counts = np.bincount(text, minlength=len(numbers))
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] >= min_count]
+    ranks = np.full(len(numbers), -1, np.int32)
+    ranks[order] = np.arange(len(order))
+    names, ids = list(numbers), ranks[text]
+    return Corpus([names[number] for number in order], counts[order], ids[ids >= 0], len(text))
+
+
+def cut_blocks(corpus: Corpus, window: int, sample: float, random: np.random.Generator) -> Array:
+    """Leave out some of the frequent words, then view the text as blocks with `window` more words on either side."""
+    excess = corpus.counts / len(corpus.ids) / sample
+    chances = (np.sqrt(excess) + 1) / excess
+    text = corpus.ids[random.random(len(corpus.ids)) < chances[corpus.ids]]
+    if len(text) < BLOCK + 2 * window:
+        raise SystemExit(f"The text is too short: {len(text)} words are left without rare and frequent ones.")
+    return sliding_window_view(text, BLOCK + 2 * window)[::BLOCK]
+
+
 def make_batches(corpus: Corpus, options: argparse.Namespace, random: np.random.Generator) -> Iterator[Any]:
     """Give the batches of one pass over the text, blocks in random order.
 
-    Each is a pair of ids (targets, contexts), the weights of their scores, and the share of the text that is done.
+    A batch is a pair of ids (targets, contexts), the weights of their scores, and the share of the pass that is done.
     """
     window, n_negatives = options.window, (options.window + 1) * options.negatives
-    distance = np.abs(np.arange(BLOCK)[:, None] + window - np.arange(BLOCK + 2 * window))
-    distance[distance == 0] = window + 1  # a word is no context of itself
+    distances = np.abs(np.arange(BLOCK)[:, None] + window - np.arange(BLOCK + 2 * window))
+    distances[distances == 0] = window + 1  # a word is no context of itself
     chances = np.cumsum(corpus.counts**0.75)
-    windows = cut_blocks(corpus, options, random)
-    order = random.permutation(len(windows))
-    size = max(1, options.batch_size // BLOCK)
-    for start in range(0, len(order), size):
-        neighbours = windows[order[start : start + size]]
-        count = len(neighbours)
-        negatives = np.searchsorted(chances, random.random((count, n_negatives)) * chances[-1])
-        reach = random.integers(1, window + 1, (count, BLOCK, 1))
-        weights = np.empty((count, BLOCK, neighbours.shape[1] + n_negatives), np.float32)
-        weights[..., : neighbours.shape[1]] = distance <= reach
-        # A word with 2 * reach contexts has `negatives` for each of them; the block's count window + 1 times as many.
-        weights[..., neighbours.shape[1] :] = -2 * reach / (window + 1)
-        targets = neighbours[:, window : window + BLOCK]
-        yield (targets, np.concatenate([neighbours, negatives], axis=1)), weights, (start + count) / len(order)
-
-
-def cut_blocks(corpus: Corpus, options: argparse.Namespace, random: np.random.Generator) -> np.ndarray:
-    """Leave out some of the frequent words, and view the text as blocks with a window's words on either side."""
-    excess = corpus.counts / len(corpus.ids) / options.sample
-    chances = (np.sqrt(excess) + 1) / excess
-    text = corpus.ids[random.random(len(corpus.ids)) < chances[corpus.ids]]
-    width = BLOCK + 2 * options.window
-    if len(text) < width:
-        raise SystemExit(f"The text is too short: {len(corpus.ids)} words that occur {options.min_count} times.")
-    return sliding_window_view(text, width)[::BLOCK]
-
-
-def train(model: SkipGram, corpus: Corpus, options: argparse.Namespace) -> bool:
-    """Train for some passes over the text; returns False when Ctrl-C ended it."""
-    random = np.random.default_rng(options.seed)
-    rate = LEARNING_RATES[options.optimizer] if options.learning_rate is None else options.learning_rate
-    model.compile(optimizers.get(options.optimizer), NegativeSampling(reduction="sum"))
-    loss = None
-    with CtrlC() as stop, tqdm(None, "training", options.epochs * corpus.length, unit=" words", unit_scale=True) as bar:
-        bar.set_postfix_str("compiling kernels")
-        for epoch in range(options.epochs):
-            for pair, weights, share in make_batches(corpus, options, random):
-                done = (epoch + share) / options.epochs
-                model.optimizer.learning_rate = rate * max(1 - done, 1e-4)
-                now = model.train_on_batch(pair, weights)["loss"] / np.count_nonzero(weights > 0)
-                loss = now if loss is None else 0.98 * loss + 0.02 * now
-                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-                bar.update(round(done * bar.total) - bar.n)
-                if stop.asked:
-                    return False
-    return True
+    blocks = cut_blocks(corpus, window, options.sample, random)
+    order = random.permutation(len(blocks))
+    for start in range(0, len(order), options.batch_size // BLOCK):
+        near = blocks[order[start : start + options.batch_size // BLOCK]]
+        negatives = np.searchsorted(chances, random.random((len(near), n_negatives)) * chances[-1])
+        reach = random.integers(1, window + 1, (len(near), BLOCK, 1))
+        # A word with 2 * reach contexts should have 2 * reach * negatives samples, which is n_negatives on average.
+        against = np.broadcast_to(-2 * reach / (window + 1), (len(near), BLOCK, n_negatives))
+        weights = np.concatenate([distances <= reach, against], axis=2, dtype=np.float32)
+        pair = near[:, window : window + BLOCK], np.concatenate([near, negatives], axis=1)
+        yield pair, weights, (start + len(near)) / len(order)
 
 
 class CtrlC:
-    """Remembers that Ctrl-C was pressed, so that a step is never cut in two; pressed again, it works as ever."""
+    """Notes the first Ctrl-C, so that no step is cut in two; the second one ends the program as usual."""
 
-    asked = False
+    pressed = False
 
     def __enter__(self) -> CtrlC:
-        self.usual = signal.signal(signal.SIGINT, self.remember)
+        self.usual = signal.signal(signal.SIGINT, self.note)
         return self
 
     def __exit__(self, *exception: object) -> None:
         signal.signal(signal.SIGINT, self.usual)
 
-    def remember(self, *signal_and_frame: object) -> None:
-        """Handle the first Ctrl-C."""
-        self.asked = True
+    def note(self, *signal_and_frame: object) -> None:
+        """Handle the signal."""
+        self.pressed = True
         signal.signal(signal.SIGINT, self.usual)
 
 
-def find_neighbours(vectors: np.ndarray, number: int, count: int) -> np.ndarray:
-    """Return the numbers of the words with the largest cosines to one word, out of the frequent ones."""
+def train(model: SkipGram, corpus: Corpus, options: argparse.Namespace) -> bool:
+    """Pass over the text `epochs` times; returns False if Ctrl-C ended it earlier."""
+    random, loss = np.random.default_rng(options.seed), None
+    optimizer = optimizers.get(options.optimizer)
+    model.compile(optimizer, NegativeSampling(reduction="sum"))
+    with CtrlC() as ctrl_c, tqdm(desc="training", total=options.epochs * corpus.length, **WORDS_PER_SECOND) as bar:
+        for epoch in range(options.epochs):
+            for pair, weights, share in make_batches(corpus, options, random):
+                done = (epoch + share) / options.epochs
+                optimizer.learning_rate = options.learning_rate * max(1 - done, 1e-4)
+                now = model.train_on_batch(pair, weights)["loss"] / np.count_nonzero(weights > 0)
+                loss = now if loss is None else 0.98 * loss + 0.02 * now
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                bar.update(round(done * bar.total) - bar.n)
+                if ctrl_c.pressed:
+                    return False
+    return True
+
+
+def find_neighbours(vectors: Array, number: int, count: int = 8) -> Array:
+    """Return the numbers of the words, frequent ones, whose vectors have the largest cosines with that of one word."""
     units = vectors[:FREQUENT] / np.linalg.norm(vectors[:FREQUENT], axis=1, keepdims=True)
     cosines = units @ vectors[number]
     cosines[number : number + 1] = -np.inf
     return np.argsort(-cosines)[:count]
 
 
-def choose_seeds(corpus: Corpus, asked: str | None) -> list[int]:
-    """Return the numbers of the words to show: those asked for, those of SEEDS, or else ten frequent ones."""
-    wanted = [word.strip().lower() for word in asked.split(",")] if asked else SEEDS
-    found = [corpus.words.index(word) for word in wanted if word in corpus.words]
+def choose_seeds(words: list[str], asked: list[str]) -> list[int]:
+    """Return the numbers of the words to show: those asked for, else SEEDS, else some of the frequent ones."""
+    numbers = {word: number for number, word in enumerate(words)}
+    found = [numbers[word] for word in asked or SEEDS if word in numbers]
+    if asked and len(found) < len(asked):
+        print("not in the vocabulary:", *(word for word in asked if word not in numbers))
     if asked or len(found) > len(SEEDS) / 2:
         return found
-    first = min(100, len(corpus.words) // 4)  # more frequent ones stand beside everything
-    return list(range(first, len(corpus.words)))[: 40 * len(SEEDS) : 40]
+    start = min(100, len(words) // 4)  # the most frequent words stand beside every other
+    return list(range(start, len(words), 1 + min(40, len(words) // 20)))[: len(SEEDS)]
 
 
-def write_vectors(file: Path, words: list[str], vectors: np.ndarray) -> None:
+def show_neighbours(words: list[str], vectors: Array, asked: list[str]) -> dict[int, int]:
+    """Print the neighbours of some words; returns all words shown, each with the number of its group."""
+    groups: dict[int, int] = {}
+    print(f"\nNearest neighbours among the {min(FREQUENT, len(words)):,} most frequent words:")
+    for group, seed in enumerate(choose_seeds(words, asked)):
+        neighbours = find_neighbours(vectors, seed)
+        print(f"  {words[seed]:<10} {' '.join(words[number] for number in neighbours)}")
+        for number in (seed, *neighbours.tolist()):
+            groups.setdefault(number, group)
+    return groups
+
+
+def write_vectors(file: Path, words: list[str], vectors: Array) -> None:
     """Write word2vec's text format."""
-    form = " ".join(["%.5g"] * vectors.shape[1])
+    row_format = " ".join(["%.5g"] * vectors.shape[1])
     with file.open("w", encoding="utf-8") as lines:
         lines.write(f"{len(words)} {vectors.shape[1]}\n")
-        lines.writelines(f"{word} {form % tuple(row)}\n" for word, row in zip(words, vectors.tolist(), strict=True))
+        for word, row in zip(words, vectors.tolist(), strict=True):
+            lines.write(f"{word} {row_format % tuple(row)}\n")
 
 
-def project(vectors: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Project to the plane in which the means of the groups differ most: PCA of the means."""
-    means = np.stack([vectors[groups == group].mean(axis=0) for group in np.unique(groups)])
+def project(vectors: Array, groups: Array) -> Array:
+    """Project directions to the plane in which the means of the groups differ most: PCA of the means."""
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    means = np.stack([units[groups == group].mean(axis=0) for group in np.unique(groups)])
     axes = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)[2][:2]
-    return (vectors - means.mean(axis=0)) @ axes.T
+    return (units - means.mean(axis=0)) @ axes.T
 
 
-def push_apart(centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def push_apart(centres: Array, sizes: Array) -> Array:
     """Move boxes until no two overlap, each pair along the axis on which it overlaps less."""
     centres, reach = centres.copy(), (sizes[:, None] + sizes[None]) / 2
     for _ in range(1000):
@@ -244,89 +256,101 @@ def push_apart(centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return centres
 
 
-def draw_words(file: Path, words: list[str], points: np.ndarray, groups: np.ndarray, title: str) -> None:
-    """Draw words in the plane, coloured by group, the first word of each group in bold."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(12, 9), dpi=120, layout="tight")
-    axes.scatter(*points.T, s=14, c=groups, cmap="tab10", alpha=0.6, linewidths=0)
-    axes.set(title=title, xticks=[], yticks=[])
-    axes.set_frame_on(False)
-    axes.margins(0.08)
-    firsts = {int(np.flatnonzero(groups == group)[0]) for group in np.unique(groups)}
+def draw_words(file: Path, words: list[str], points: Array, groups: Array, title: str) -> None:
+    """Draw words in the plane in the colours of their groups, the first word of each group in bold."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print(f"{file.name} needs matplotlib: {sys.executable} -m pip install matplotlib")
+        return
+    figure = Figure(figsize=(12, 8.5), dpi=120, layout="tight")
+    axes = figure.subplots()
+    axes.set(xticks=[], yticks=[], frame_on=False)
+    axes.margins(0.06)
+    axes.set_title(title, fontsize=15, color="#444444", pad=14)
+    colors = [COLORS[group % len(COLORS)] for group in groups]
+    axes.scatter(*points.T, s=2500, c=colors, alpha=0.07, linewidths=0)
+    centred, bold = {"ha": "center", "va": "center"}, {"fontsize": 16, "fontweight": "bold"}
+    is_first = np.isin(np.arange(len(groups)), np.unique(groups, return_index=True)[1])
     labels = [
-        axes.text(*point, word, color=f"C{group % 10}", ha="center", va="center",
-                  fontsize=15 if number in firsts else 10, fontweight="bold" if number in firsts else "normal")
-        for number, (word, point, group) in enumerate(zip(words, points, groups, strict=True))
-    ]  # fmt: skip
-    figure.canvas.draw()
-    boxes = [label.get_window_extent() for label in labels]
-    sizes = np.array([(box.width + 6, box.height + 2) for box in boxes])
+        axes.text(*point, word, color=color, **centred, **(bold if first else {"fontsize": 10.5}))
+        for point, word, color, first in zip(points, words, colors, is_first, strict=True)
+    ]
+    figure.draw_without_rendering()
+    sizes = np.array([label.get_window_extent().padded(2).size for label in labels])
     places = push_apart(axes.transData.transform(points), sizes)
-    for label, point, place in zip(labels, points, axes.transData.inverted().transform(places), strict=True):
+    for label, place in zip(labels, axes.transData.inverted().transform(places), strict=True):
         label.set_position(place)
-        axes.plot(*zip(point, place, strict=True), color=label.get_color(), alpha=0.25, linewidth=0.8)
     figure.savefig(file)
-    pyplot.close(figure)
 
 
-def show_results(corpus: Corpus, vectors: np.ndarray, options: argparse.Namespace) -> None:
-    """Print neighbours; write the vectors and, where matplotlib is there, the picture."""
+def write_results(corpus: Corpus, vectors: Array, options: argparse.Namespace) -> None:
+    """Write the vectors and the picture, and print what a few words stand beside."""
     options.out.mkdir(parents=True, exist_ok=True)
     write_vectors(options.out / "vectors.txt", corpus.words, vectors)
-    seeds = choose_seeds(corpus, options.words)
-    neighbours = {seed: find_neighbours(vectors, seed, 8) for seed in seeds}
-    print("\nNearest neighbours" + f", of the {FREQUENT:,} most frequent words" * (len(corpus.words) > FREQUENT))
-    for seed, numbers in neighbours.items():
-        print(f"  {corpus.words[seed]:>12}  " + " ".join(corpus.words[number] for number in numbers))
-    groups = {}
-    for place, (seed, numbers) in enumerate(neighbours.items()):
-        for number in (seed, *numbers):
-            groups.setdefault(int(number), place)
-    numbers, places = np.array(list(groups)), np.array(list(groups.values()))
-    units = vectors[numbers] / np.linalg.norm(vectors[numbers], axis=1, keepdims=True)
-    points = project(units, places)
-    try:
-        draw_words(options.out / "words.png", [corpus.words[n] for n in numbers], points, places, "Words")
-    except ImportError:
-        print("words.png needs matplotlib: python -m pip install matplotlib")
+    groups = show_neighbours(corpus.words, vectors, options.words)
+    if groups:
+        numbers, places = np.array(list(groups.items())).T
+        source = options.path.name if options.path else "Python's standard library"
+        title = f"Words of {source} with their nearest neighbours"
+        words = [corpus.words[number] for number in numbers]
+        draw_words(options.out / "words.png", words, project(vectors[numbers], places), places, title)
+    print("\nWritten:", *sorted(map(str, options.out.glob("*"))))
+
+
+def positive(text: str) -> int:
+    """Read an option that is a positive integer."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--pattern", default="*")
-    parser.add_argument("--words")
-    parser.add_argument("--dim", type=int, default=128)
-    parser.add_argument("--window", type=int, default=5)
-    parser.add_argument("--negatives", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--min-count", type=int, default=5)
-    parser.add_argument("--optimizer", choices=LEARNING_RATES, default="adagrad")
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--batch-size", type=int, default=2048)
-    parser.add_argument("--sample", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--out", type=Path, default=Path("word_vectors"))
-    return parser.parse_args()
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("path", nargs="?", type=Path, help="a text file or a folder; by default Python's standard library")
+    add("--pattern", default="*", help="which files of the folder to read, such as *.txt")
+    add("--out", type=Path, default=Path("word_vectors"), metavar="DIRECTORY", help="where results go")
+    add("--words", default="", help="words to show, with commas between them")
+    add("--dim", type=positive, default=128, help="size of a vector")
+    add("--window", type=positive, default=5, help="a word's contexts stand at most this far from it")
+    add("--negatives", type=positive, default=5, help="negative samples per context")
+    add("--epochs", type=positive, default=3, help="passes over the text")
+    add("--min-count", type=positive, default=5, help="leave out words that occur less often")
+    add("--sample", type=float, default=1e-3, help="thin out words that make up more than this share of the text")
+    add("--optimizer", choices=LEARNING_RATES, default="adagrad")
+    add("--learning-rate", type=float, help="first rate, falling to 0; the default depends on the optimizer")
+    add("--batch-size", type=positive, help="target words per step, by default 2048 or a hundredth of the text")
+    add("--threads", type=positive, help="by default all processors")
+    add("--seed", type=int, default=1, help="the same seed gives the same vectors")
+    options = parser.parse_args()
+    if options.path is not None and not options.path.exists():
+        parser.error(f"there is no file or folder {options.path}")
+    options.words = options.words.lower().replace(",", " ").split()
+    options.learning_rate = options.learning_rate or LEARNING_RATES[options.optimizer]
+    return options
 
 
 def main() -> int:
+    """Read, train and write; returns the exit code."""
     options = parse_options()
     set_threads(options.threads)
-    corpus = read_corpus(options.path, options.pattern, options.min_count)
-    print(f"{corpus.length:,} words, {len(corpus.words):,} different ones occur at least {options.min_count} times")
+    corpus = read_corpus(find_files(options.path, options.pattern), options.min_count)
+    if not corpus.words:
+        raise SystemExit(f"No word occurs {options.min_count} times in {options.path or 'the standard library'}.")
+    print(f"{corpus.length:,} words; {len(corpus.words):,} of them different and at least {options.min_count} times")
+    options.batch_size = max(BLOCK, options.batch_size or min(2048, len(corpus.ids) // 100))
     model = SkipGram(len(corpus.words), options.dim, options.seed)
-    start = time.perf_counter()
-    finished = train(model, corpus, options)
-    print("seconds", time.perf_counter() - start)
-    show_results(corpus, model.target.embeddings.numpy(), options)
-    return 0 if finished else INTERRUPTED
+    is_complete = train(model, corpus, options)
+    if not is_complete:
+        print("Ctrl-C: the training ends here, the results so far are written.")
+    write_results(corpus, model.target.embeddings.numpy(), options)
+    return 0 if is_complete else INTERRUPTED
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

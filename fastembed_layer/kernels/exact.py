@@ -11,23 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastembed_layer.kernels import rules
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id
-from fastembed_layer.kernels.idle import (
-    decay_first_slot,
-    decay_three_slots,
-    decay_two_slots,
-    keep_slots,
-    move_idle_adam,
-    move_idle_adam_stepwise,
-    move_idle_amsgrad,
-    move_idle_momentum,
-    move_idle_rmsprop_momentum,
-    scale_row,
-    shrink_idle,
-)
+from fastembed_layer.kernels.idle import scale_row, shrink_idle
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import prefetch_rows
+from fastembed_layer.kernels.rules import ROW_RULES
+from fastembed_layer.kernels.rules.row_rule import RowRule
 from fastembed_layer.kernels.update import AHEAD, add_scaled, sum_segment
 
 
@@ -103,7 +92,7 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
 
 def make_update_rows(
-    update_row: Callable[..., None], move_idle: Callable[..., None], decay_slots: Callable[..., None]
+    update_row: Callable[..., None], move_row: Callable[..., None], decay_slots: Callable[..., None]
 ) -> Callable[..., Any]:
     """Build the update of one rule: idle steps and the new step in one pass over the row."""
 
@@ -122,8 +111,8 @@ def make_update_rows(
             last = last_steps[row_id]
             if last >= 0 and last < now:
                 gap = measure_gap(last, now, series, base, shrink)
-                move_idle(state, row_id, state[0][row_id], gap, series, constants)
-                decay_slots(state, row_id, now - last, constants)
+                move_row(state, row_id, state[0][row_id], gap, series, constants)
+                decay_slots(state, row_id, gap, series, constants)
             if keep != 1:
                 scale_row(state[0], row_id, keep)
             update_row(state, row_id, total, scalars)
@@ -133,7 +122,7 @@ def make_update_rows(
     return update_rows
 
 
-def make_finish_rows(move_idle: Callable[..., None], decay_slots: Callable[..., None]) -> Callable[..., Any]:
+def make_finish_rows(move_row: Callable[..., None], decay_slots: Callable[..., None]) -> Callable[..., Any]:
     """Build the pass that brings all rows of one rule up to date."""
 
     @kernel
@@ -144,8 +133,8 @@ def make_finish_rows(move_idle: Callable[..., None], decay_slots: Callable[..., 
             last = last_steps[row_id]
             if last >= 0 and last < now:
                 gap = measure_gap(last, now, series, base, shrink)
-                move_idle(state, row_id, state[0][row_id], gap, series, constants)
-                decay_slots(state, row_id, now - last, constants)
+                move_row(state, row_id, state[0][row_id], gap, series, constants)
+                decay_slots(state, row_id, gap, series, constants)
                 last_steps[row_id] = now
 
     return finish_rows
@@ -161,30 +150,15 @@ class IdleRule(NamedTuple):
     finish_rows: Callable[..., Any]
 
 
-def _idle_rule(
-    update_row: Callable[..., None], move_idle: Callable[..., None], decay_slots: Callable[..., None]
-) -> IdleRule:
+def _idle_rule(rule: RowRule) -> IdleRule:
+    move_row = rule.move_row or rule.move_idle
     return IdleRule(
-        move_idle is not shrink_idle,
-        make_gather_rows(move_idle),
-        make_gather_bags(move_idle),
-        make_update_rows(update_row, move_idle, decay_slots),
-        make_finish_rows(move_idle, decay_slots),
+        rule.move_idle is not shrink_idle,
+        make_gather_rows(rule.move_idle),
+        make_gather_bags(rule.move_idle),
+        make_update_rows(rule.update_row, move_row, rule.decay_slots),
+        make_finish_rows(move_row, rule.decay_slots),
     )
 
 
-IDLE_RULES = {
-    "sgd": _idle_rule(rules.update_row_sgd, shrink_idle, keep_slots),
-    "momentum": _idle_rule(rules.update_row_momentum, move_idle_momentum, decay_first_slot),
-    "nesterov": _idle_rule(rules.update_row_nesterov, move_idle_momentum, decay_first_slot),
-    "adagrad": _idle_rule(rules.update_row_adagrad, shrink_idle, keep_slots),
-    "rmsprop": _idle_rule(rules.update_row_rmsprop, shrink_idle, decay_first_slot),
-    "rmsprop_centered": _idle_rule(rules.update_row_rmsprop_centered, shrink_idle, decay_two_slots),
-    "rmsprop_momentum": _idle_rule(rules.update_row_rmsprop_momentum, move_idle_rmsprop_momentum, decay_two_slots),
-    "rmsprop_centered_momentum": _idle_rule(
-        rules.update_row_rmsprop_centered_momentum, move_idle_rmsprop_momentum, decay_three_slots
-    ),
-    "adam": _idle_rule(rules.update_row_adam, move_idle_adam, decay_two_slots),
-    "adam_stepwise": _idle_rule(rules.update_row_adam, move_idle_adam_stepwise, decay_two_slots),
-    "amsgrad": _idle_rule(rules.update_row_amsgrad, move_idle_amsgrad, decay_two_slots),
-}
+IDLE_RULES = {name: _idle_rule(rule) for name, rule in ROW_RULES.items()}

@@ -2,11 +2,13 @@
 
 A rule has two functions for them. ``move_idle(state, row_id, target, gap, series, constants)`` writes the row as it
 is after some steps with gradient 0 to `target`, which may be the row itself; nothing else is written, so a lookup can
-use it. ``decay_slots(state, row_id, idle, constants)`` brings the slots up to date afterwards.
+use it. ``decay_slots(state, row_id, gap, series, constants)`` brings the slots up to date afterwards.
 
 `gap` is the tuple (idle steps, entry of the row's last step in `series`, present shrink, share of the row that weight
 decay has left). `series` are the sums that the table's clock keeps, `constants` the numbers of the optimizer; both are
 float64. The closed forms are derived in the guide, "Exact or lazy?".
+
+Here stands what several rules share; the rules themselves are in the folder ``rules``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.kernels.jit import inlined
+
+BLOCK = 4  # sums that grow side by side: one sum alone waits for itself
 
 
 @inlined
@@ -43,6 +47,23 @@ def combine_rows(row: Any, kept: Any, change: Any, factor: Any, target: Any) -> 
 
 
 @inlined
+def mean_square(vector: Any) -> Any:
+    """Mean of the squares of a vector, in its type."""
+    kind = vector.dtype.type
+    size = len(vector)
+    whole = size - size % BLOCK
+    first = second = third = fourth = kind(0)
+    for column in range(0, whole, BLOCK):
+        first += vector[column] * vector[column]
+        second += vector[column + 1] * vector[column + 1]
+        third += vector[column + 2] * vector[column + 2]
+        fourth += vector[column + 3] * vector[column + 3]
+    for column in range(whole, size):
+        first += vector[column] * vector[column]
+    return ((first + second) + (third + fourth)) / kind(size)
+
+
+@inlined
 def shrink_idle(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
     """For rules that leave idle rows where they are: only weight decay moves them."""
     row, share = state[0][row_id], target.dtype.type(gap[3])
@@ -51,82 +72,67 @@ def shrink_idle(state: Any, row_id: Any, target: Any, gap: Any, series: Any, con
 
 
 @inlined
-def keep_slots(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
+def keep_row(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
+    """For rules that bring the row itself up to date together with its slots."""
+
+
+@inlined
+def keep_slots(state: Any, row_id: Any, gap: Any, series: Any, constants: Any) -> Any:
     """For rules whose slots stay as they are."""
 
 
 @inlined
-def move_idle_momentum(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """The velocity goes on without a gradient; its powers have been summed with a factor for Nesterov's."""
-    combine_rows(state[0][row_id], gap[3], state[1][row_id], gap[2] * series[gap[1], 0], target)
-
-
-@inlined
-def decay_first_slot(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
+def decay_first_slot(state: Any, row_id: Any, gap: Any, series: Any, constants: Any) -> Any:
     """The first slot fades."""
-    scale_row(state[1], row_id, power(constants[0], idle, state[1]))
+    scale_row(state[1], row_id, power(constants[0], gap[0], state[1]))
 
 
 @inlined
-def decay_two_slots(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
+def decay_two_slots(state: Any, row_id: Any, gap: Any, series: Any, constants: Any) -> Any:
     """The first two slots fade, each at its own pace."""
-    scale_row(state[1], row_id, power(constants[0], idle, state[1]))
-    scale_row(state[2], row_id, power(constants[1], idle, state[2]))
+    scale_row(state[1], row_id, power(constants[0], gap[0], state[1]))
+    scale_row(state[2], row_id, power(constants[1], gap[0], state[2]))
 
 
 @inlined
-def decay_three_slots(state: Any, row_id: Any, idle: Any, constants: Any) -> Any:
-    """The first three slots fade, the third at the pace of the first."""
-    decay_two_slots(state, row_id, idle, constants)
-    scale_row(state[3], row_id, power(constants[0], idle, state[3]))
+def present_terms(sums: Any, first: Any, scale: Any, like: Any) -> Any:
+    """Six coefficients of a polynomial from the sums of an entry, in the type of an array."""
+    kind = like.dtype.type
+    return (
+        kind(scale * sums[first]), kind(scale * sums[first + 1]), kind(scale * sums[first + 2]),
+        kind(scale * sums[first + 3]), kind(scale * sums[first + 4]), kind(scale * sums[first + 5]),
+    )  # fmt: skip
 
 
 @inlined
-def move_idle_rmsprop_momentum(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """The momentum, which is subtracted here, goes on without a gradient."""
-    combine_rows(state[0][row_id], gap[3], state[2][row_id], -gap[2] * series[gap[1], 0], target)
+def evaluate_terms(terms: Any, place: Any) -> Any:
+    """The polynomial of `present_terms` at one place."""
+    upper = terms[2] + place * (terms[3] + place * (terms[4] + place * terms[5]))
+    return terms[0] + place * (terms[1] + place * upper)
 
 
 @inlined
-def move_idle_adam(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """Adam's sum over the idle steps as a polynomial in ``epsilon / (sqrt(v) + epsilon)``, six terms."""
-    row, mean, variance = state[0][row_id], state[1][row_id], state[2][row_id]
-    kind = target.dtype.type
-    sums, scale, share = series[gap[1]], gap[2], kind(gap[3])
-    epsilon, one = kind(constants[2]), kind(1)
-    term_0, term_1, term_2 = kind(scale * sums[0]), kind(scale * sums[1]), kind(scale * sums[2])
-    term_3, term_4, term_5 = kind(scale * sums[3]), kind(scale * sums[4]), kind(scale * sums[5])
-    for column in range(len(target)):
-        inverse = one / (np.sqrt(variance[column]) + epsilon)
-        ratio = epsilon * inverse
-        total = term_2 + ratio * (term_3 + ratio * (term_4 + ratio * term_5))
-        total = term_0 + ratio * (term_1 + ratio * total)
-        target[column] = share * row[column] - mean[column] * inverse * total
+def walk_idle_steps(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
+    """Adam and its kin step by step, for the steps whose rate and epsilon are recorded instead of summed.
 
-
-@inlined
-def move_idle_adam_stepwise(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """Adam step by step, for decays whose sum does not converge; `series` holds what the steps contribute.
-
-    The fourth constant is the number of steps after which nothing is left to move.
+    They stand in the last columns before the shrink: a rate, and the factor of epsilon, which is 0 where nothing is
+    recorded. The constants are the logarithms of both decays, epsilon, the power that turns the second slot into a
+    size (a half, or one for a norm), and the number of steps after which nothing is left to move.
     """
-    row, mean, variance = state[0][row_id], state[1][row_id], state[2][row_id]
+    row, mean, moment = state[0][row_id], state[1][row_id], state[2][row_id]
     kind = target.dtype.type
-    epsilon, share = kind(constants[2]), kind(gap[3])
+    share, last_column = kind(gap[3]), len(moment) - 1
     for column in range(len(target)):
         target[column] = share * row[column]
-    for step in range(1, min(gap[0], int(constants[3])) + 1):
-        push = kind(gap[2] * series[gap[1] + step - 1, 0] * math.exp(constants[0] * step))
-        root = kind(math.exp(0.5 * constants[1] * step))
+    for step in range(1, min(gap[0], int(constants[4])) + 1):
+        record, after = series[gap[1] + step - 1], series[gap[1] + step]
+        if record[-2] == 0:
+            break
+        push = kind(gap[2] * record[-3] * math.exp(constants[0] * step))
+        epsilon = kind(constants[2] * record[-2] * after[-1])
+        fade = kind(math.exp(constants[3] * constants[1] * step))
         for column in range(len(target)):
-            target[column] -= push * mean[column] / (root * np.sqrt(variance[column]) + epsilon)
-
-
-@inlined
-def move_idle_amsgrad(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """The largest second moment stays, so one sum serves all elements."""
-    row, mean, largest = state[0][row_id], state[1][row_id], state[3][row_id]
-    kind = target.dtype.type
-    epsilon, total, share = kind(constants[2]), kind(gap[2] * series[gap[1], 0]), kind(gap[3])
-    for column in range(len(target)):
-        target[column] = share * row[column] - total * mean[column] / (np.sqrt(largest[column]) + epsilon)
+            size = moment[min(column, last_column)]
+            if constants[3] != 1:
+                size = np.sqrt(size)
+            target[column] -= push * mean[column] / (fade * size + epsilon)

@@ -46,7 +46,7 @@ if hasattr(os, "register_at_fork"):
 def source_stamp() -> str:
     """Hash of all kernel sources: a cached kernel inlines functions of other files, and goes when they do."""
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

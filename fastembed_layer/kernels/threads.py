@@ -167,5 +167,5 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
             quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
             period = (root / "cpu" / "cpu.cfs_period_us").read_text()
         return math.ceil(int(quota) / int(period)) if int(quota) > 0 else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return None

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer import initializers, losses, metrics, optimizers
+from fastembed_layer import initializers, losses, optimizers
 from fastembed_layer.checks import check_dimension, check_number
 from fastembed_layer.models.data import Batch, Stream, count_samples, join_outputs, open_source, split_validation
 from fastembed_layer.models.history import Callbacks, History, Progress
 from fastembed_layer.models.masks import mask_of
+from fastembed_layer.models.metric_list import MetricList
 from fastembed_layer.models.module import Module
-from fastembed_layer.table import Parameter
+from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import GradientTape
 
 Array = np.ndarray[Any, Any]
@@ -31,7 +32,9 @@ class Trainer(Module):
     loss: losses.Loss | None = None
     stop_training = False
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None) -> None:
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None
+    ) -> None:
         """Choose how the model is trained.
 
         Parameters
@@ -41,14 +44,16 @@ class Trainer(Module):
         loss : str, dict, type, Loss or callable, optional
             The loss; not needed for `predict`.
         metrics : list of str, dict, type, Metric or callable, optional
-            Reported by fit and evaluate beside the loss.
+            Reported by fit and evaluate beside the loss; sample weights do not reach them.
+        weighted_metrics : list, optional
+            Metrics that sample weights reach.
         """
         chosen = optimizers.get(optimizer)
         if chosen is None:
             raise ValueError("`optimizer` must be an optimizer or its name. Received: None.")
         self.optimizer = chosen
         self.loss = losses.get(loss)
-        self._metrics = MetricList(metrics)
+        self._metrics = MetricList(metrics, weighted_metrics)
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Logs:
         """Make one training step; returns the loss (with penalties) and the metrics of this batch."""
@@ -136,6 +141,7 @@ class Trainer(Module):
             calls.end_epoch(epoch, logs)
             if self.stop_training:
                 break
+        self._finish_weights()
         return history
 
     def evaluate(
@@ -202,12 +208,21 @@ class Trainer(Module):
             predictions = self(batch.inputs, training=True)  # type: ignore[operator]
             value = self._loss_of(batch, predictions)
             penalties = self._penalties()
+            targets = [optimizer.scale_loss(term) for term in (value, *penalties)]
         weights = self.trainable_weights
-        gradients = tape.gradient([value, *penalties], weights)
+        gradients = tape.gradient(targets, weights)
         self._warn_of_missing_gradients(weights, gradients)
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         self._metrics.update(batch, predictions)
         return {"loss": float(value) + sum(penalty.item() for penalty in penalties)}
+
+    def _finish_weights(self) -> None:
+        """At the end of a training, put moving averages in place and bring idle rows up to date."""
+        assert self.optimizer is not None
+        self.optimizer.finalize_variable_values(self.trainable_weights)
+        for weight in self.trainable_weights:
+            if isinstance(weight, Table):
+                weight.finish()
 
     def _test_step(self, batch: Batch) -> Logs:
         predictions = self.predict_on_batch(batch.inputs)
@@ -241,32 +256,6 @@ class Trainer(Module):
                 "depend on them through calls of layers. Array arithmetic between layers is not recorded.",
                 stacklevel=4,
             )
-
-
-class MetricList:
-    """The metrics of a model; those named "accuracy" are chosen when the first batch shows the shapes."""
-
-    def __init__(self, identifiers: Any):
-        if identifiers is None:
-            identifiers = []
-        self._identifiers = identifiers if isinstance(identifiers, list | tuple) else [identifiers]
-        self._metrics: list[metrics.Metric] | None = None if self._identifiers else []
-
-    def reset(self) -> None:
-        """Forget what has been counted."""
-        for metric in self._metrics or []:
-            metric.reset_state()
-
-    def update(self, batch: Batch, predictions: Any) -> None:
-        """Count a batch."""
-        if self._metrics is None:
-            self._metrics = [metrics.resolve(name, batch.targets, predictions) for name in self._identifiers]
-        for metric in self._metrics:
-            metric.update_state(batch.targets, predictions, batch.sample_weight)
-
-    def results(self) -> Logs:
-        """Return the numbers by name."""
-        return {metric.name: metric.result() for metric in self._metrics or []}
 
 
 def _as_validation(data: Any) -> Batch | None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer.checks import check_flag, check_number
 from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
+from fastembed_layer.optimizers.idle_series import adam_amount, adam_motion
 from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
 
 Array = np.ndarray[Any, Any]
-
-TERMS = 6
-LARGEST_ERROR = 1e-6  # of the sum over idle steps, relative
 
 
 class Adam(Optimizer):
@@ -92,41 +89,17 @@ class Adam(Optimizer):
 
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
-        constants = (logarithm(self.beta_1), logarithm(self.beta_2), self.epsilon)
         if self.amsgrad:
+            constants = (logarithm(self.beta_1), logarithm(self.beta_2), self.epsilon)
             return IdleMotion("amsgrad", constants, fading_weights(self.beta_1))
-        weights = interpolation_weights(self.beta_1, self.beta_2)
-        if weights is None:
-            horizon = len(fading_weights(self.beta_1))
-            return IdleMotion("adam_stepwise", (*constants, float(horizon)), np.ones((1, 1)))
-        return IdleMotion("adam", constants, weights)
+        return adam_motion("adam", (self.beta_1, self.beta_2), self.epsilon, power=0.5)
 
-    def idle_amount(self, learning_rate: float, step: int) -> float:
+    def idle_amount(self, learning_rate: float, step: int) -> float | Array:
         """Return what one step contributes to the sums: its rate with the bias corrections."""
-        return self.scalars(learning_rate, step)[0]
+        rate = self.scalars(learning_rate, step)[0]
+        return rate if self.amsgrad else adam_amount(rate, (self.beta_1, self.beta_2), power=0.5)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
         return super().get_config() | own
-
-
-@cache
-def interpolation_weights(beta_1: float, beta_2: float) -> Array | None:
-    """Return the polynomials in u of the terms of Adam's sum over idle steps, shape (horizon, TERMS).
-
-    Row n - 1 interpolates ``(beta_1 / r)^n / (1 + u (r^-n - 1))`` in the Chebyshev nodes of [0, 1]. None where the
-    sum does not converge or the polynomial is not near enough.
-    """
-    root = math.sqrt(beta_2)
-    if beta_1 >= root:
-        return None
-    fading = fading_weights(beta_1 / root)
-    growth = root ** -np.arange(1.0, len(fading) + 1)[:, None] - 1
-    nodes = (1 + np.cos((2 * np.arange(TERMS) + 1) * np.pi / (2 * TERMS))) / 2
-    basis = np.vander(nodes, increasing=True)
-    weights = np.linalg.solve(basis, (fading / (1 + growth * nodes)).T).T
-    grid = np.linspace(0, 1, 101)
-    sums = (fading / (1 + growth * grid)).sum(axis=0)
-    errors = np.vander(grid, TERMS, increasing=True) @ weights.sum(axis=0) - sums
-    return weights if (np.abs(errors) <= LARGEST_ERROR * sums).all() else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.dispatch import backend_of
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter
 
@@ -53,6 +54,11 @@ def check_finite(pairs: Pairs) -> None:
                 f"The gradient of the weight {parameter.name!r} must be finite with check_numerics=True. Received: "
                 f"{int(np.isnan(values).sum())} NaN and {int(np.isinf(values).sum())} infinite of {values.size} values."
             )
+
+
+def group_ids(parameter: Parameter, gradient: Gradient) -> Any:
+    """Check and sort the ids of a row gradient; a dense gradient stays as it is."""
+    return backend_of(parameter).group_gradient(gradient) if isinstance(gradient, RowGradient) else gradient
 
 
 def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:

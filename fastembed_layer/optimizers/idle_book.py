@@ -40,12 +40,19 @@ class IdleMotion(NamedTuple):
     constants : tuple of float
         Its numbers; at least one.
     weights : ndarray of float64, shape (horizon, columns)
-        What a step adds to the sums of rows that have been idle for 1, 2, ... steps.
+        What a step adds to the sums of rows that have been idle for 1, 2, ... steps, times its amount. Where amounts
+        are matrices themselves, only the number of columns counts.
+    running : bool
+        Whether the sums are kept as running totals, for contributions that never fade.
+    moves_fresh_rows : bool
+        Whether weight decay reaches rows that have never been in a batch.
     """
 
     rule: str
     constants: tuple[float, ...]
     weights: Array = NO_SUMS
+    running: bool = False
+    moves_fresh_rows: bool = True
 
 
 class IdleBook:
@@ -73,19 +80,24 @@ class IdleBook:
                 table.idle = None
         if motion is None:
             return
-        fresh = {decays: Clock(motion.weights) for decays in (False, True)}
+        fresh = {decays: Clock(motion.weights, motion.running) for decays in (False, True)}
         for table in tables:
             if table not in self._entries:
                 values = slots[table].values()
                 decays = table in decayed
                 self._entries[table] = IdleRows(
-                    motion.rule, list(values), fresh[decays], motion.constants, table.input_dim, decays
+                    motion.rule,
+                    list(values),
+                    fresh[decays],
+                    motion.constants,
+                    table.input_dim,
+                    decays and motion.moves_fresh_rows,
                 )
             table.idle = self._entries[table]
         self._part_clocks(tables)
         self._restart_full_clocks(tables)
 
-    def close_step(self, tables: list[Table], amount: float, keeps: Mapping[Parameter, float]) -> None:
+    def close_step(self, tables: list[Table], amount: float | Array, keeps: Mapping[Parameter, float]) -> None:
         """Let the clocks of the tables of a step go on by one step."""
         clocks = {id(table.idle.clock): (table.idle.clock, keeps[table]) for table in tables if table.idle is not None}
         for clock, keep in clocks.values():

@@ -20,11 +20,11 @@ from fastembed_layer.optimizers.gradients import (
     apply_constraint,
     check_finite,
     check_shape,
+    group_ids,
     is_finite,
     merge_pairs,
 )
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
-from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import Cotangents, record
 
@@ -80,11 +80,15 @@ class Optimizer:
     slots : dict
         For each trained parameter a dict of its state arrays, shaped like the parameter. They live as long as the
         optimizer.
+    row_wise_slots : tuple of str
+        Names of the slots that have one number per row instead: their last dimension is 1.
 
     References
     ----------
     .. [1] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
+
+    row_wise_slots: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -144,8 +148,8 @@ class Optimizer:
         """Return how rows change in a step without a gradient; None when nothing changes."""
         return None
 
-    def idle_amount(self, learning_rate: float, step: int) -> float:
-        """Return what one step contributes to the sums of `idle_motion`."""
+    def idle_amount(self, learning_rate: float, step: int) -> float | Array:
+        """Return what one step contributes to the sums of `idle_motion`: a factor of its weights, or all of it."""
         return learning_rate
 
     def finish(self, table: Table) -> None:
@@ -193,7 +197,11 @@ class Optimizer:
     def slots_of(self, parameter: Parameter) -> dict[str, Array]:
         """Return the state arrays of a parameter by name, made at the first call."""
         if parameter not in self.slots:
-            self.slots[parameter] = {name: _filled(parameter, value) for name, value in self.slot_values().items()}
+            own, row_wise = parameter.shape, (*parameter.shape[:-1], 1)
+            self.slots[parameter] = {
+                name: _filled(row_wise if name in self.row_wise_slots else own, parameter.dtype, value)
+                for name, value in self.slot_values().items()
+            }
         return self.slots[parameter]
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
@@ -247,12 +255,13 @@ class Optimizer:
         """Make one step: everything that can fail comes before anything is written."""
         rate = self._rate_of_step()
         step = self.iterations + 1
-        numbers, amount = self.scalars(rate, step), self.idle_amount(rate, step)
+        numbers = self.scalars(rate, step)
+        motion = self.idle_motion() if self.update == "exact" else None
+        amount = 0.0 if motion is None else self.idle_amount(rate, step)
         keeps = {parameter: self.decay.kept_share(parameter, rate) for parameter, _ in pairs}
-        grouped = [_group(parameter, gradient) for parameter, gradient in pairs]
+        grouped = [group_ids(parameter, gradient) for parameter, gradient in pairs]
         all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
         tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-        motion = self.idle_motion() if self.update == "exact" else None
         self._idle_book.open_step(tables, motion, self.slots, set(filter(self.decay.reaches, tables)))
         self.averages.prepare(pairs, row_wise=self.update == "lazy" or motion is None)
         for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
@@ -286,13 +295,6 @@ class Optimizer:
         return rate
 
 
-def _group(parameter: Parameter, gradient: Gradient) -> Any:
-    """Check and sort the ids of a row gradient; a dense gradient stays as it is."""
-    return backend_of(parameter).group_gradient(gradient) if isinstance(gradient, RowGradient) else gradient
-
-
-def _filled(parameter: Parameter, value: float) -> Array:
+def _filled(shape: tuple[int, ...], dtype: np.dtype[Any], value: float) -> Array:
     """Zeros stay unwritten, so that a row's slot takes up memory only once the row is trained."""
-    if value == 0:
-        return np.zeros(parameter.shape, parameter.dtype)
-    return np.full(parameter.shape, value, parameter.dtype)
+    return np.zeros(shape, dtype) if value == 0 else np.full(shape, value, dtype)

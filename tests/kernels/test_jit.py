@@ -170,11 +170,13 @@ def test_a_new_process_of_the_same_sources_has_the_same_stamp() -> None:
 def test_any_change_of_a_source_or_of_numba_changes_the_stamp(
     change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "rules.py").write_text("RATE = 1")
+    rule = tmp_path / "rules" / "sgd.py"
+    rule.parent.mkdir()
+    rule.write_text("RATE = 1")
     monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
     before = source_stamp.__wrapped__()
     if change == "edit":
-        (tmp_path / "rules.py").write_text("RATE = 2")
+        rule.write_text("RATE = 2")
     elif change == "new file":
         (tmp_path / "more.py").write_text("RATE = 2")
     else:

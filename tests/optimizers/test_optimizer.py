@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from keras_vectors import TOLERANCE, expected_tables, follow, make_optimizer, start_table
 from reference import assert_same_bits
 
 from fastembed_layer import RowGradient, constraints, optimizers, set_threads
@@ -98,17 +99,40 @@ def test_a_config_of_keras_is_read(cls: type[Optimizer], dialect: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    "option", [{"weight_decay": 0.1}, {"clipnorm": 1.0}, {"use_ema": True}, {"gradient_accumulation_steps": 2}], ids=str
+    "options",
+    [
+        {"weight_decay": 0.1},
+        {"clipnorm": 1.0},
+        {"global_clipnorm": 1.0},
+        {"clipvalue": 0.5},
+        {"use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 3},
+        {"gradient_accumulation_steps": 2},
+        {"loss_scale_factor": 8.0},
+    ],
+    ids=str,
 )
-def test_a_config_that_asks_for_something_else_is_refused(option: dict[str, Any]) -> None:
-    [name] = option
-    with pytest.raises(ValueError, match=rf"`{name}` is not among the options of SGD\. Received: {name}="):
-        SGD.from_config(KERAS_3 | option)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_common_options_of_keras_survive_the_round_trip(cls: type[Optimizer], options: dict[str, Any]) -> None:
+    config = cls.from_config(KERAS_3 | OWN_KEYS[cls] | options).get_config()
+    assert config.items() >= options.items()
+    assert cls.from_config(config).get_config() == config
 
 
 def test_a_config_with_an_unknown_key_names_it() -> None:
     with pytest.raises(ValueError, match="colour"):
         optimizers.get({"class_name": "SGD", "config": {"colour": 1}})
+
+
+# Common options
+
+
+@pytest.mark.parametrize("form", ["rows", "dense"])
+@pytest.mark.parametrize(
+    "case", ["sgd_wd", "sgd_clipvalue", "sgd_globalclip", "adam_clipnorm", "adam_accum2", "sgd_ema"]
+)
+def test_the_common_options_do_what_they_do_in_keras(case: str, form: str) -> None:
+    seen = follow(make_optimizer(case), start_table(), form)
+    np.testing.assert_allclose(seen, expected_tables(case), rtol=0, atol=TOLERANCE)
 
 
 # Learning rates

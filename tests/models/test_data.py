@@ -1,0 +1,120 @@
+"""Batches from every form in which training data come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastembed_layer import Ragged
+from fastembed_layer.models.data import (
+    Batch,
+    Stream,
+    as_rows,
+    count_samples,
+    join_outputs,
+    open_source,
+    split_validation,
+)
+
+
+@given(count=st.integers(0, 40), size=st.integers(1, 50))
+def test_batches_cut_all_samples_in_order(count: int, size: int) -> None:
+    source = open_source(np.arange(count), np.arange(count) * 2, batch_size=size)
+    batches = list(source.batches())
+    assert len(batches) == source.steps == -(-count // size)
+    assert [number for batch in batches for number in batch.inputs.tolist()] == list(range(count))
+    assert all((batch.targets == 2 * batch.inputs).all() for batch in batches)
+
+
+@given(count=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 99))
+def test_shuffled_batches_hold_every_sample_once_with_its_target(count: int, size: int, seed: int) -> None:
+    source = open_source(np.arange(count), np.arange(count) * 2, batch_size=size, shuffle=np.random.default_rng(seed))
+    for _ in range(2):
+        batches = list(source.batches())
+        assert sorted(number for batch in batches for number in batch.inputs.tolist()) == list(range(count))
+        assert all((batch.targets == 2 * batch.inputs).all() for batch in batches)
+
+
+def test_batches_have_32_samples_by_default() -> None:
+    assert [len(batch.inputs) for batch in open_source(np.zeros(40)).batches()] == [32, 8]
+
+
+@given(rows=st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=9), size=st.integers(1, 10))
+def test_ragged_batches_hold_the_sequences_in_order(rows: list[list[int]], size: int) -> None:
+    source = open_source(Ragged.from_lists(rows), batch_size=size)
+    assert [row for batch in source.batches() for row in batch.inputs.to_list()] == rows
+
+
+def test_several_inputs_are_cut_together() -> None:
+    batches = list(open_source([np.arange(5), np.arange(5) * 2], batch_size=2).batches())
+    assert all((batch.inputs[1] == 2 * batch.inputs[0]).all() for batch in batches)
+    assert [len(batch.inputs[0]) for batch in batches] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind"),
+    [
+        ([[1, 2], [3, 4]], np.ndarray),
+        ([1, 2, 3], np.ndarray),
+        ([[1, 2], [3]], Ragged),
+        ([[], [3]], Ragged),
+        ([np.ones(2), np.ones(2)], list),
+        ((np.ones(2), Ragged.from_lists([[1], [2]])), list),
+        (np.ones(2), np.ndarray),
+        (Ragged.from_lists([[1], [2]]), Ragged),
+    ],
+    ids=str,
+)
+def test_inputs_are_told_apart_by_what_they_hold(inputs: Any, kind: type) -> None:
+    assert type(as_rows(inputs)) is kind
+
+
+def test_an_iterable_yields_inputs_alone_or_with_targets_and_weights() -> None:
+    parts = [np.ones(2), (np.ones(2), np.zeros(2)), (np.ones(2), np.zeros(2), np.ones(2))]
+    source = open_source(iter(parts))
+    assert [sum(part is not None for part in batch) for batch in source.batches()] == [1, 2, 3]
+    assert source.steps is None
+
+
+def test_the_last_samples_are_split_off() -> None:
+    parts = Batch(np.arange(10), np.arange(10) * 2, np.arange(10) * 3)
+    kept, held_out = split_validation(parts, 0.25)
+    assert kept.inputs.tolist() == list(range(7))
+    assert held_out.targets.tolist() == [14, 16, 18]
+    assert held_out.sample_weight.tolist() == [21, 24, 27]
+
+
+def test_ragged_inputs_are_split_too() -> None:
+    kept, held_out = split_validation(Batch([[1], [2, 3], [4, 5, 6], []]), 0.5)
+    assert (kept.inputs.to_list(), held_out.inputs.to_list()) == ([[1], [2, 3]], [[4, 5, 6], []])
+
+
+def test_samples_are_counted_by_targets_or_inputs() -> None:
+    assert count_samples(Batch(None, np.zeros((3, 2)))) == 3
+    assert count_samples(Batch([[1, 2], [3], []])) == 3
+    assert count_samples(Batch([np.zeros(4), np.zeros((4, 2))])) == 4
+
+
+def test_outputs_are_joined_one_by_one() -> None:
+    parts = [[np.zeros(2), np.ones((2, 3))], [np.zeros(1), np.ones((1, 3))]]
+    joined = join_outputs(parts)
+    assert [output.shape for output in joined] == [(3,), (3, 3)]
+
+
+def test_a_stream_without_a_limit_starts_over_with_each_epoch() -> None:
+    stream = Stream(open_source(np.arange(3), batch_size=1), None)
+    for _ in range(2):
+        assert [batch.inputs.item() for batch in stream.epoch()] == [0, 1, 2]
+
+
+def test_a_stream_with_a_limit_goes_on_and_starts_over_at_the_end() -> None:
+    stream = Stream(open_source(np.arange(3), batch_size=1), 2)
+    assert [[batch.inputs.item() for batch in stream.epoch()] for _ in range(3)] == [[0, 1], [2, 0], [1, 2]]
+
+
+def test_a_stream_over_nothing_ends() -> None:
+    assert list(Stream(open_source(iter([])), 2).epoch()) == []
