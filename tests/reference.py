@@ -102,6 +102,174 @@ def step_adam(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, s
     return weights - rate * slots["momentum"] / (np.sqrt(size) + numbers["epsilon"])
 
 
+def step_adadelta(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``a = rho a + (1 - rho) g^2; D = -sqrt(d + eps) / sqrt(a + eps) g; d = rho d + (1 - rho) D^2; w += lr D``."""
+    rho, epsilon = numbers["rho"], numbers["epsilon"]
+    slots["accumulated_grad"] = rho * slots["accumulated_grad"] + (1 - rho) * gradient**2
+    ratio = np.sqrt(slots["accumulated_delta_var"] + epsilon) / np.sqrt(slots["accumulated_grad"] + epsilon)
+    delta = -ratio * gradient
+    slots["accumulated_delta_var"] = rho * slots["accumulated_delta_var"] + (1 - rho) * delta**2
+    return weights + numbers["learning_rate"] * delta
+
+
+def step_adamax(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``m += (g - m)(1 - b1); u = max(b2 u, |g|); w -= lr m / ((1 - b1^t)(u + eps))``."""
+    beta_1 = numbers["beta_1"]
+    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
+    slots["norm"] = np.maximum(numbers["beta_2"] * slots["norm"], np.abs(gradient))
+    rate = numbers["learning_rate"] / (1 - beta_1**step)
+    return weights - rate * slots["momentum"] / (slots["norm"] + numbers["epsilon"])
+
+
+def step_nadam(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """Dozat's formula: ``u_t = b1 (1 - 0.96^t / 2)``, P their product up to t, and m and v as in Adam.
+
+    ``mh = u_(t+1) m / (1 - P u_(t+1)) + (1 - u_t) g / (1 - P); w -= lr mh / (sqrt(v / (1 - b2^t)) + eps)``.
+    """
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
+    momenta = [beta_1 * (1 - 0.5 * 0.96**time) for time in range(1, step + 2)]
+    product, product_next = np.prod(momenta[:-1]), np.prod(momenta)
+    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
+    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * gradient**2
+    mean = momenta[-1] * slots["momentum"] / (1 - product_next) + (1 - momenta[-2]) * gradient / (1 - product)
+    size = np.sqrt(slots["velocity"] / (1 - beta_2**step))
+    return weights - numbers["learning_rate"] * mean / (size + numbers["epsilon"])
+
+
+def step_lion(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``w -= lr sign(b1 m + (1 - b1) g)``, then ``m = b2 m + (1 - b2) g``."""
+    beta_1, beta_2, momentum = numbers["beta_1"], numbers["beta_2"], slots["momentum"]
+    slots["momentum"] = beta_2 * momentum + (1 - beta_2) * gradient
+    return weights - numbers["learning_rate"] * np.sign(beta_1 * momentum + (1 - beta_1) * gradient)
+
+
+def step_ftrl(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``z += g + 2 s w - (b^-p - a^-p) / lr w``, b = ``a + g^2``; ``w = (clip(z, -l1, l1) - z) / q``.
+
+    ``q = b^-p / lr + 2 (l2 + beta / (2 lr))``; s is the shrinkage and p the power of the learning rate.
+    """
+    rate, power = numbers["learning_rate"], -numbers["learning_rate_power"]
+    before, after = slots["accumulator"], slots["accumulator"] + gradient**2
+    shrunk = gradient + 2 * numbers["l2_shrinkage_regularization_strength"] * weights
+    linear = slots["linear"] + shrunk - (after**power - before**power) / rate * weights
+    l1, l2 = numbers["l1_regularization_strength"], numbers["l2_regularization_strength"]
+    slots["accumulator"], slots["linear"] = after, linear
+    return (np.clip(linear, -l1, l1) - linear) / (after**power / rate + 2 * (l2 + numbers["beta"] / (2 * rate)))
+
+
+def step_rowwise_adagrad(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``h += mean(g^2)`` over a row; ``w -= lr g / (sqrt(h) + eps)``."""
+    slots["accumulator"] = slots["accumulator"] + np.mean(gradient**2, axis=-1, keepdims=True)
+    return weights - numbers["learning_rate"] * gradient / (np.sqrt(slots["accumulator"]) + numbers["epsilon"])
+
+
+def adam_direction(slots: Slots, gradient: Array, square: Array, numbers: Numbers, step: int) -> Array:
+    """``mh / (sqrt(vh) + eps)``, mh and vh Adam's averages of gradient and square, corrected for their start."""
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
+    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
+    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * square
+    size = np.sqrt(slots["velocity"] / (1 - beta_2**step))
+    return slots["momentum"] / (1 - beta_1**step) / (size + numbers["epsilon"])
+
+
+def step_rowwise_adam(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """Adam's direction with the mean square of a row's gradient."""
+    square = np.mean(gradient**2, axis=-1, keepdims=True)
+    return weights - numbers["learning_rate"] * adam_direction(slots, gradient, square, numbers, step)
+
+
+def step_rowwise_lamb(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """Adam's direction u times ``|w| / |u|`` of the row; 1 where one of both is 0."""
+    direction = adam_direction(slots, gradient, gradient**2, numbers, step)
+    of_row, of_direction = (np.linalg.norm(part, axis=-1, keepdims=True) for part in (weights, direction))
+    usable = (of_row > 0) & (of_direction > 0)
+    ratio = np.where(usable, of_row, 1.0) / np.where(usable, of_direction, 1.0)
+    return weights - numbers["learning_rate"] * ratio * direction
+
+
+def step_adadelta(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``a = rho a + (1 - rho) g^2; D = -sqrt(d + eps) / sqrt(a + eps) g; d = rho d + (1 - rho) D^2; w += lr D``."""
+    rho, epsilon = numbers["rho"], numbers["epsilon"]
+    slots["accumulated_grad"] = rho * slots["accumulated_grad"] + (1 - rho) * gradient**2
+    rate = np.sqrt(slots["accumulated_delta_var"] + epsilon) / np.sqrt(slots["accumulated_grad"] + epsilon)
+    slots["accumulated_delta_var"] = rho * slots["accumulated_delta_var"] + (1 - rho) * (rate * gradient) ** 2
+    return weights - numbers["learning_rate"] * rate * gradient
+
+
+def step_adamax(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``u = max(b2 u, abs(g)); w -= lr m / ((1 - b1^t)(u + eps))``."""
+    beta_1 = numbers["beta_1"]
+    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
+    slots["norm"] = np.maximum(numbers["beta_2"] * slots["norm"], np.abs(gradient))
+    return weights - numbers["learning_rate"] * slots["momentum"] / (1 - beta_1**step) / (
+        slots["norm"] + numbers["epsilon"]
+    )
+
+
+def step_nadam(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``w -= lr (b_(t+1) m / (1 - P b_(t+1)) + (1 - b_t) g / (1 - P)) / (sqrt(v / (1 - b2^t)) + eps)``."""
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
+    momenta = [beta_1 * (1 - 0.5 * 0.96**number) for number in range(1, step + 2)]
+    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
+    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * gradient**2
+    mean = momenta[-1] * slots["momentum"] / (1 - np.prod(momenta))
+    mean = mean + (1 - momenta[-2]) * gradient / (1 - np.prod(momenta[:-1]))
+    size = np.sqrt(slots["velocity"] / (1 - beta_2**step)) + numbers["epsilon"]
+    return weights - numbers["learning_rate"] * mean / size
+
+
+def step_ftrl(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``z += g + 2 s w - (A^-p - a^-p) / lr w; w = (clip(z, -l1, l1) - z) / (A^-p / lr + 2 l2 + beta / lr)``."""
+    rate, power, l1 = numbers["learning_rate"], -numbers["learning_rate_power"], numbers["l1_regularization_strength"]
+    before = slots["accumulator"]
+    slots["accumulator"] = after = before + gradient**2
+    shrunk = gradient + 2 * numbers["l2_shrinkage_regularization_strength"] * weights
+    slots["linear"] = linear = slots["linear"] + shrunk - (after**power - before**power) / rate * weights
+    curvature = after**power / rate + 2 * (numbers["l2_regularization_strength"] + numbers["beta"] / (2 * rate))
+    return (np.clip(linear, -l1, l1) - linear) / curvature
+
+
+def step_lion(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``w -= lr sign(b1 m + (1 - b1) g)``, then ``m = b2 m + (1 - b2) g``."""
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
+    direction = np.sign(beta_1 * slots["momentum"] + (1 - beta_1) * gradient)
+    slots["momentum"] = beta_2 * slots["momentum"] + (1 - beta_2) * gradient
+    return weights - numbers["learning_rate"] * direction
+
+
+def mean_square(gradient: Array) -> Array:
+    """Mean square of each row, the last axis, which is kept with the length 1."""
+    return (np.atleast_1d(gradient) ** 2).mean(axis=-1, keepdims=True)
+
+
+def step_rowwise_adagrad(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``h += mean(g^2); w -= lr g / (sqrt(h) + eps)``."""
+    slots["accumulator"] = slots["accumulator"] + mean_square(gradient)
+    return weights - numbers["learning_rate"] * gradient / (np.sqrt(slots["accumulator"]) + numbers["epsilon"])
+
+
+def step_rowwise_adam(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``v = b2 v + (1 - b2) mean(g^2); w -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)``."""
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
+    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
+    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * mean_square(gradient)
+    size = np.sqrt(slots["velocity"] / (1 - beta_2**step)) + numbers["epsilon"]
+    return weights - numbers["learning_rate"] * slots["momentum"] / (1 - beta_1**step) / size
+
+
+def step_rowwise_lamb(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """Adam's direction u, epsilon behind the corrected root; ``w -= lr norm(w) / norm(u) u`` for each row."""
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
+    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
+    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * gradient**2
+    size = np.sqrt(slots["velocity"] / (1 - beta_2**step)) + numbers["epsilon"]
+    direction = slots["momentum"] / (1 - beta_1**step) / size
+    of_row, of_direction = mean_square(weights), mean_square(direction)
+    ratio = np.ones(of_row.shape)
+    np.divide(of_row, of_direction, out=ratio, where=(of_row > 0) & (of_direction > 0))
+    return weights - numbers["learning_rate"] * np.sqrt(ratio) * direction
+
+
 STEPS: dict[str, Step] = {
     "sgd": step_sgd,
     "momentum": step_momentum,
@@ -113,6 +281,14 @@ STEPS: dict[str, Step] = {
     "rmsprop_centered_momentum": step_rmsprop,
     "adam": step_adam,
     "amsgrad": step_adam,
+    "adadelta": step_adadelta,
+    "adamax": step_adamax,
+    "nadam": step_nadam,
+    "lion": step_lion,
+    "ftrl": step_ftrl,
+    "rowwise_adagrad": step_rowwise_adagrad,
+    "rowwise_adam": step_rowwise_adam,
+    "rowwise_lamb": step_rowwise_lamb,
 }
 
 
@@ -122,7 +298,8 @@ def update_dense(
     """One step of every element, after the weights' decay ``w -= lr wd w``; the arguments stay as they are."""
     after = {name: slot.astype(np.float64) for name, slot in slots.items()}
     decayed = weights.astype(np.float64) * (1 - numbers["learning_rate"] * numbers.get("weight_decay", 0.0))
-    return STEPS[rule](decayed, after, gradient.astype(np.float64), numbers, step), after
+    stepped = STEPS[rule](decayed, after, gradient.astype(np.float64), numbers, step)
+    return stepped.reshape(weights.shape), after
 
 
 def update_rows(

@@ -13,7 +13,7 @@ import pytest
 
 from fastembed_layer import Embedding, EmbeddingBag, GradientTape, RowGradient, Sequential
 from fastembed_layer.backends.buffers import drop_free_memory
-from fastembed_layer.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
+from fastembed_layer.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop, RowwiseAdagrad
 from fastembed_layer.table import Table
 
 Array = np.ndarray[Any, Any]
@@ -26,12 +26,11 @@ ROWS_BYTES = BATCH[0] * BATCH[1] * OUTPUT_DIM * 4  # 2.6 MB, where the table has
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "SGD": lambda: SGD(0.1),
     "SGD with momentum": lambda: SGD(0.1, momentum=0.9),
-    "SGD with Nesterov's momentum": lambda: SGD(0.1, momentum=0.9, nesterov=True),
     "Adagrad": lambda: Adagrad(0.1, initial_accumulator_value=0.0),  # zeros take up no memory until they are written
-    "RMSprop": lambda: RMSprop(0.1),
     "RMSprop, centered, with momentum": lambda: RMSprop(0.1, momentum=0.9, centered=True),
     "Adam": lambda: Adam(0.1),
     "AMSGrad": lambda: Adam(0.1, amsgrad=True),
+    "row-wise Adagrad": lambda: RowwiseAdagrad(0.1),
 }
 
 
@@ -118,6 +117,13 @@ def test_a_step_of_a_model_allocates_a_few_times_the_rows_of_the_batch(zeros: Ar
     first, second = batches(2)
     model.train_on_batch(first, targets)
     assert measure_peak(lambda: model.train_on_batch(second, targets)).most < 8 * ROWS_BYTES
+
+
+@pytest.mark.parametrize("initializer", ["uniform", "zeros"])
+def test_building_a_layer_allocates_its_table_once(initializer: str) -> None:
+    Embedding(10, OUTPUT_DIM, embeddings_initializer=initializer).build()
+    layer = Embedding(INPUT_DIM // 10, OUTPUT_DIM, embeddings_initializer=initializer)
+    assert measure_peak(layer.build).most < 1.05 * TABLE_BYTES / 10
 
 
 def test_a_lookup_allocates_its_result_and_no_more(zeros: Array) -> None:

@@ -26,7 +26,7 @@ import signal
 import sys
 import sysconfig
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,10 +40,9 @@ Array = np.ndarray[Any, Any]
 
 WORD = re.compile(r"[^\W\d]\w*")  # a letter or underscore, then letters, digits and underscores
 BLOCK = 32  # consecutive words that share their contexts
-LEARNING_RATES = {"adagrad": 0.5, "adam": 0.01, "rmsprop": 0.01, "sgd": 0.01}
+LEARNING_RATES = {"adagrad": 0.5, "adam": 0.02, "rmsprop": 0.02, "sgd": 0.01}
 FREQUENT = 10_000  # neighbours are looked for among this many words; vectors of rare words are vague
-SEEDS = ("read", "max", "width", "monday", "thread", "encode", "keyerror", "socket", "compress", "mkdir")
-COLORS = ("#c1272d", "#0b6e99", "#2a7f3f", "#8e44ad", "#d35400", "#16747a", "#8a6d00", "#c2185b", "#3949ab", "#5d4037")
+SEEDS = ("red", "read", "mkdir", "lock", "coroutine", "signal", "host", "html", "hour", "random", "mouse", "indexerror")
 WORDS_PER_SECOND: dict[str, Any] = {"unit": " words", "unit_scale": True, "mininterval": 0.5}
 INTERRUPTED = 130  # exit code of programs that Ctrl-C ended
 
@@ -180,11 +179,14 @@ def train(model: SkipGram, corpus: Corpus, options: argparse.Namespace) -> bool:
     optimizer = optimizers.get(options.optimizer)
     model.compile(optimizer, NegativeSampling(reduction="sum"))
     with CtrlC() as ctrl_c, tqdm(desc="training", total=options.epochs * corpus.length, **WORDS_PER_SECOND) as bar:
+        bar.set_postfix_str("compiling kernels")
         for epoch in range(options.epochs):
             for pair, weights, share in make_batches(corpus, options, random):
                 done = (epoch + share) / options.epochs
                 optimizer.learning_rate = options.learning_rate * max(1 - done, 1e-4)
                 now = model.train_on_batch(pair, weights)["loss"] / np.count_nonzero(weights > 0)
+                if not np.isfinite(now):
+                    raise SystemExit("The loss is not a number any more: try a smaller --learning-rate.")
                 loss = now if loss is None else 0.98 * loss + 0.02 * now
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
                 bar.update(round(done * bar.total) - bar.n)
@@ -234,75 +236,38 @@ def write_vectors(file: Path, words: list[str], vectors: Array) -> None:
             lines.write(f"{word} {row_format % tuple(row)}\n")
 
 
-def project(vectors: Array, groups: Array) -> Array:
-    """Project directions to the plane in which the means of the groups differ most: PCA of the means."""
-    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    means = np.stack([units[groups == group].mean(axis=0) for group in np.unique(groups)])
-    axes = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)[2][:2]
-    return (units - means.mean(axis=0)) @ axes.T
-
-
-def push_apart(centres: Array, sizes: Array) -> Array:
-    """Move boxes until no two overlap, each pair along the axis on which it overlaps less."""
-    centres, reach = centres.copy(), (sizes[:, None] + sizes[None]) / 2
-    for _ in range(1000):
-        gaps = centres[:, None] - centres[None]
-        overlaps = reach - np.abs(gaps)
-        touching = (overlaps > 0).all(axis=-1) & ~np.eye(len(centres), dtype=bool)
-        if not touching.any():
-            break
-        shorter = overlaps == overlaps.min(axis=-1, keepdims=True)
-        centres += (np.where(gaps < 0, -0.3, 0.3) * overlaps * shorter * touching[..., None]).sum(axis=1)
-    return centres
-
-
-def draw_words(file: Path, words: list[str], points: Array, groups: Array, title: str) -> None:
-    """Draw words in the plane in the colours of their groups, the first word of each group in bold."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print(f"{file.name} needs matplotlib: {sys.executable} -m pip install matplotlib")
-        return
-    figure = Figure(figsize=(12, 8.5), dpi=120, layout="tight")
-    axes = figure.subplots()
-    axes.set(xticks=[], yticks=[], frame_on=False)
-    axes.margins(0.06)
-    axes.set_title(title, fontsize=15, color="#444444", pad=14)
-    colors = [COLORS[group % len(COLORS)] for group in groups]
-    axes.scatter(*points.T, s=2500, c=colors, alpha=0.07, linewidths=0)
-    centred, bold = {"ha": "center", "va": "center"}, {"fontsize": 16, "fontweight": "bold"}
-    is_first = np.isin(np.arange(len(groups)), np.unique(groups, return_index=True)[1])
-    labels = [
-        axes.text(*point, word, color=color, **centred, **(bold if first else {"fontsize": 10.5}))
-        for point, word, color, first in zip(points, words, colors, is_first, strict=True)
-    ]
-    figure.draw_without_rendering()
-    sizes = np.array([label.get_window_extent().padded(2).size for label in labels])
-    places = push_apart(axes.transData.transform(points), sizes)
-    for label, place in zip(labels, axes.transData.inverted().transform(places), strict=True):
-        label.set_position(place)
-    figure.savefig(file)
-
-
 def write_results(corpus: Corpus, vectors: Array, options: argparse.Namespace) -> None:
     """Write the vectors and the picture, and print what a few words stand beside."""
     options.out.mkdir(parents=True, exist_ok=True)
     write_vectors(options.out / "vectors.txt", corpus.words, vectors)
     groups = show_neighbours(corpus.words, vectors, options.words)
     if groups:
-        numbers, places = np.array(list(groups.items())).T
-        source = options.path.name if options.path else "Python's standard library"
-        title = f"Words of {source} with their nearest neighbours"
-        words = [corpus.words[number] for number in numbers]
-        draw_words(options.out / "words.png", words, project(vectors[numbers], places), places, title)
+        draw_picture(options.out / "words.png", corpus, vectors, groups, options.path)
     print("\nWritten:", *sorted(map(str, options.out.glob("*"))))
 
 
-def positive(text: str) -> int:
-    """Read an option that is a positive integer."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
+def draw_picture(file: Path, corpus: Corpus, vectors: Array, groups: dict[int, int], source: Path | None) -> None:
+    """Draw the words that were shown; where matplotlib is missing, say how to get it."""
+    try:
+        from word_picture import draw_words
+    except ImportError as error:
+        print(f"\n{file.name} is left out ({error}). To get it: {sys.executable} -m pip install matplotlib")
+        return
+    words, colors = [corpus.words[number] for number in groups], np.array(list(groups.values()))
+    title = f"Words of {source.name if source else 'the Python standard library'} beside their nearest neighbours"
+    draw_words(file, words, vectors[list(groups)], colors, title)
+
+
+def positive(kind: type[Any]) -> Callable[[str], Any]:
+    """Return a reader of options that are positive numbers of one kind."""
+
+    def read(text: str) -> Any:
+        if not kind(text) > 0:
+            raise ValueError
+        return kind(text)
+
+    read.__name__ = f"positive {kind.__name__}"  # what argparse calls it in error messages
+    return read
 
 
 def parse_options() -> argparse.Namespace:
@@ -313,16 +278,16 @@ def parse_options() -> argparse.Namespace:
     add("--pattern", default="*", help="which files of the folder to read, such as *.txt")
     add("--out", type=Path, default=Path("word_vectors"), metavar="DIRECTORY", help="where results go")
     add("--words", default="", help="words to show, with commas between them")
-    add("--dim", type=positive, default=128, help="size of a vector")
-    add("--window", type=positive, default=5, help="a word's contexts stand at most this far from it")
-    add("--negatives", type=positive, default=5, help="negative samples per context")
-    add("--epochs", type=positive, default=3, help="passes over the text")
-    add("--min-count", type=positive, default=5, help="leave out words that occur less often")
-    add("--sample", type=float, default=1e-3, help="thin out words that make up more than this share of the text")
+    add("--dim", type=positive(int), default=128, help="size of a vector")
+    add("--window", type=positive(int), default=5, help="a word's contexts stand at most this far from it")
+    add("--negatives", type=positive(int), default=5, help="negative samples per context")
+    add("--epochs", type=positive(int), default=3, help="passes over the text")
+    add("--min-count", type=positive(int), default=5, help="leave out words that occur less often")
+    add("--sample", type=positive(float), default=1e-3, help="thin out words above this share of the text")
     add("--optimizer", choices=LEARNING_RATES, default="adagrad")
-    add("--learning-rate", type=float, help="first rate, falling to 0; the default depends on the optimizer")
-    add("--batch-size", type=positive, help="target words per step, by default 2048 or a hundredth of the text")
-    add("--threads", type=positive, help="by default all processors")
+    add("--learning-rate", type=positive(float), help="first rate, falling to 0; the default depends on the optimizer")
+    add("--batch-size", type=positive(int), help="target words per step, by default 2048 or a hundredth of the text")
+    add("--threads", type=positive(int), help="by default all processors")
     add("--seed", type=int, default=1, help="the same seed gives the same vectors")
     options = parser.parse_args()
     if options.path is not None and not options.path.exists():

@@ -40,7 +40,7 @@ def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
         input_dim, output_dim = state[0].shape
         for position in range(begin, end):
             if position + AHEAD < end:
-                prefetch_rows(state, ids[position + AHEAD])
+                prefetch_rows((*state, last_steps), ids[position + AHEAD])
             row_id = ids[position]
             if row_id < 0 or row_id >= input_dim:
                 return position
@@ -75,7 +75,7 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
             total[:] = 0
             for position in range(offsets[bag], offsets[bag + 1]):
                 if position + AHEAD < len(ids):
-                    prefetch_rows(state, ids[position + AHEAD])
+                    prefetch_rows((*state, last_steps), ids[position + AHEAD])
                 row_id = ids[position]
                 if row_id < 0 or row_id >= input_dim:
                     return position
@@ -107,7 +107,7 @@ def make_update_rows(
         while position < end:
             row_id = key_id(keys[position])
             after = end_segment(keys, position)
-            sum_segment(total, state, keys, values, sources, scales, position, after)
+            sum_segment(total, (*state, last_steps), keys, values, sources, scales, position, after)
             last = last_steps[row_id]
             if last >= 0 and last < now:
                 gap = measure_gap(last, now, series, base, shrink)

@@ -112,27 +112,34 @@ def evaluate_terms(terms: Any, place: Any) -> Any:
 
 
 @inlined
-def walk_idle_steps(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """Adam and its kin step by step, for the steps whose rate and epsilon are recorded instead of summed.
+def recorded_step(gap: Any, step: Any, series: Any, constants: Any) -> Any:
+    """Rate, fading and epsilon of one idle step that is recorded instead of summed; epsilon's factor is 0 for others.
 
-    They stand in the last columns before the shrink: a rate, and the factor of epsilon, which is 0 where nothing is
-    recorded. The constants are the logarithms of both decays, epsilon, the power that turns the second slot into a
-    size (a half, or one for a norm), and the number of steps after which nothing is left to move.
+    The record stands in the last columns before the shrink. The constants are the logarithms of both decays, epsilon,
+    the power that turns the second slot into a size (a half, or one for a norm), and the number of steps after which
+    nothing is left to move.
     """
+    record, after = series[gap[1] + step - 1], series[gap[1] + step]
+    rate = gap[2] * record[-3] * math.exp(constants[0] * step)
+    return rate, math.exp(constants[3] * constants[1] * step), record[-2] * after[-1]
+
+
+@inlined
+def walk_idle_steps(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
+    """Adam and its kin step by step, for as many steps as are recorded."""
     row, mean, moment = state[0][row_id], state[1][row_id], state[2][row_id]
     kind = target.dtype.type
-    share, last_column = kind(gap[3]), len(moment) - 1
+    share = kind(gap[3])
     for column in range(len(target)):
         target[column] = share * row[column]
     for step in range(1, min(gap[0], int(constants[4])) + 1):
-        record, after = series[gap[1] + step - 1], series[gap[1] + step]
-        if record[-2] == 0:
+        record = recorded_step(gap, step, series, constants)
+        if record[2] == 0:
             break
-        push = kind(gap[2] * record[-3] * math.exp(constants[0] * step))
-        epsilon = kind(constants[2] * record[-2] * after[-1])
-        fade = kind(math.exp(constants[3] * constants[1] * step))
-        for column in range(len(target)):
-            size = moment[min(column, last_column)]
-            if constants[3] != 1:
-                size = np.sqrt(size)
-            target[column] -= push * mean[column] / (fade * size + epsilon)
+        rate, fade, epsilon = kind(record[0]), kind(record[1]), kind(constants[2] * record[2])
+        if constants[3] == 1:
+            for column in range(len(target)):
+                target[column] -= rate * mean[column] / (fade * moment[column] + epsilon)
+        else:
+            for column in range(len(target)):
+                target[column] -= rate * mean[column] / (fade * np.sqrt(moment[column]) + epsilon)

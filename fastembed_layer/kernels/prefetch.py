@@ -15,7 +15,7 @@ READ, KEEP_CLOSE, DATA = 0, 3, 1  # arguments of llvm.prefetch
 
 @intrinsic
 def prefetch_rows(typing_context: Any, matrices: Any, row_id: Any) -> Any:
-    """Ask for every cache line of one row of each C-contiguous matrix of a tuple; any row id does no harm.
+    """Ask for every cache line of one row of each C-contiguous array of a tuple; any row id does no harm.
 
     Written out here because the same loops in Python cost more than they save: numba's ``range`` divides, and
     a loop over a tuple counts references to its arrays.

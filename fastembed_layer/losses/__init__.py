@@ -8,16 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastembed_layer.losses.base import FunctionLoss as FunctionLoss
-from fastembed_layer.losses.base import Loss as Loss
-from fastembed_layer.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
-from fastembed_layer.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
-from fastembed_layer.losses.crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
-from fastembed_layer.losses.crossentropy import sigmoid as sigmoid
-from fastembed_layer.losses.regression import MeanAbsoluteError as MeanAbsoluteError
-from fastembed_layer.losses.regression import MeanSquaredError as MeanSquaredError
-from fastembed_layer.named import NamedObjects
-from fastembed_layer.named import serialize as serialize
+from fastembed_layer.losses.base import FunctionLoss, Loss
+from fastembed_layer.losses.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+    sigmoid,
+)
+from fastembed_layer.losses.regression import MeanAbsoluteError, MeanSquaredError
+from fastembed_layer.named import NamedObjects, serialize
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "FunctionLoss",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "get",
+    "serialize",
+    "sigmoid",
+]
 
 _losses: NamedObjects[Loss] = NamedObjects("loss", Loss, wrap=FunctionLoss)
 _losses.add(MeanSquaredError, "mse")

@@ -9,19 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.metrics.auc import AUC as AUC
-from fastembed_layer.metrics.base import FunctionMetric as FunctionMetric
-from fastembed_layer.metrics.base import Mean as Mean
-from fastembed_layer.metrics.base import MeanOfSamples as MeanOfSamples
-from fastembed_layer.metrics.base import Metric as Metric
-from fastembed_layer.metrics.comparisons import Accuracy as Accuracy
-from fastembed_layer.metrics.comparisons import BinaryAccuracy as BinaryAccuracy
-from fastembed_layer.metrics.comparisons import CategoricalAccuracy as CategoricalAccuracy
-from fastembed_layer.metrics.comparisons import MeanAbsoluteError as MeanAbsoluteError
-from fastembed_layer.metrics.comparisons import MeanSquaredError as MeanSquaredError
-from fastembed_layer.metrics.comparisons import SparseCategoricalAccuracy as SparseCategoricalAccuracy
-from fastembed_layer.named import NamedObjects
-from fastembed_layer.named import serialize as serialize
+from fastembed_layer.metrics.auc import AUC
+from fastembed_layer.metrics.base import FunctionMetric, Mean, MeanOfSamples, Metric
+from fastembed_layer.metrics.comparisons import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalAccuracy,
+)
+from fastembed_layer.named import NamedObjects, serialize
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "FunctionMetric",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanOfSamples",
+    "MeanSquaredError",
+    "Metric",
+    "SparseCategoricalAccuracy",
+    "get",
+    "resolve",
+    "serialize",
+]
 
 _metrics: NamedObjects[Metric] = NamedObjects("metric", Metric, wrap=FunctionMetric)
 _metrics.add(MeanSquaredError, "mse")

@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastembed_layer.named import NamedObjects
+from fastembed_layer.optimizers.adadelta import Adadelta
 from fastembed_layer.optimizers.adagrad import Adagrad
 from fastembed_layer.optimizers.adam import Adam
+from fastembed_layer.optimizers.adamax import Adamax
+from fastembed_layer.optimizers.adamw import AdamW
+from fastembed_layer.optimizers.ftrl import Ftrl
+from fastembed_layer.optimizers.lion import Lion
+from fastembed_layer.optimizers.nadam import Nadam
 from fastembed_layer.optimizers.optimizer import Optimizer
 from fastembed_layer.optimizers.rmsprop import RMSprop
+from fastembed_layer.optimizers.rowwise_adagrad import RowwiseAdagrad
+from fastembed_layer.optimizers.rowwise_adam import RowwiseAdam
+from fastembed_layer.optimizers.rowwise_lamb import RowwiseLamb
 from fastembed_layer.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adagrad", "Adam", "Optimizer", "RMSprop", "get"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "RowwiseAdagrad",
+    "RowwiseAdam",
+    "RowwiseLamb",
+    "get",
+]
 
 OPTIMIZERS: NamedObjects[Optimizer] = NamedObjects("optimizer", Optimizer)
-for _optimizer in (SGD, Adagrad, RMSprop, Adam):
+for _optimizer in (
+    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion),
+    *(RowwiseAdagrad, RowwiseAdam, RowwiseLamb),
+):
     OPTIMIZERS.add(_optimizer)
+
+# What Keras has besides, by lower-case names without underscores: why a row cannot be stepped by itself, and what can.
+NOT_LOCAL = {
+    "adafactor": (
+        "its second moments are means over whole columns, and its steps are clipped by a norm of the whole table",
+        "'rowwise_adam' and 'rowwise_adagrad' have small states too",
+    ),
+    "muon": (
+        "it makes the momentum of the whole matrix orthogonal, so each row depends on all others",
+        "its authors train embeddings by 'adamw'",
+    ),
+    "lamb": ("its trust ratio takes norms of the whole table", "'rowwise_lamb' has one ratio per row"),
+    "schedulefreeadamw": (
+        "its gradients belong to another point than its result, and changing over from one to the other moves all rows",
+        "'adamw' with a schedule comes nearest",
+    ),
+}
 
 
 def get(identifier: Any) -> Optimizer | None:
@@ -29,7 +75,8 @@ def get(identifier: Any) -> Optimizer | None:
     Raises
     ------
     ValueError
-        For an unknown name, with the nearest known ones.
+        For an unknown name, with the nearest known ones, and for Keras's ``Adafactor``, ``Muon``, ``Lamb`` and
+        ``ScheduleFreeAdamW``, with the reason.
     TypeError
         For any other kind of identifier.
 
@@ -39,4 +86,15 @@ def get(identifier: Any) -> Optimizer | None:
     >>> optimizers.get("adagrad").learning_rate
     0.001
     """
+    _refuse_what_is_not_local(identifier.get("class_name") if isinstance(identifier, Mapping) else identifier)
     return OPTIMIZERS.get(identifier)
+
+
+def _refuse_what_is_not_local(name: Any) -> None:
+    key = name.lower().replace("_", "") if isinstance(name, str) else ""
+    if key in NOT_LOCAL:
+        reason, alternative = NOT_LOCAL[key]
+        raise ValueError(
+            f"The optimizer {name!r} is not local to rows: {reason}. It is left out here; {alternative}. "
+            f"Received: {name!r}."
+        )

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
+from fastembed_layer.idle_rows import LONGEST
+from fastembed_layer.optimizers.idle_book import NOTHING_LEFT, IdleMotion, fading_weights, logarithm
 
 Array = np.ndarray[Any, Any]
 
@@ -64,8 +65,18 @@ def adam_motion(rule: str, betas: tuple[float, float], epsilon: float, power: fl
     weights = interpolation_weights(betas[0], betas[1] ** power)
     if weights is not None:
         return IdleMotion(rule, constants, weights)
-    horizon = len(fading_weights(betas[0]))
+    horizon = walked_steps(betas[0], epsilon)
     return IdleMotion(f"{rule}_stepwise", (*constants, power, float(horizon)), np.zeros((1, 2)))
+
+
+def walked_steps(beta: float, epsilon: float) -> int:
+    """Return after how many idle steps nothing is left to move where the size fades faster than the mean gradient.
+
+    Once the size is below epsilon, a step is as long as the mean gradient divided by epsilon.
+    """
+    if beta == 0 or epsilon == 0:
+        return LONGEST if beta > 0 else 1
+    return min(LONGEST, math.ceil(math.log(NOTHING_LEFT * min(epsilon, 1.0)) / math.log(beta)))
 
 
 def adam_amount(rate: float, betas: tuple[float, float], power: float) -> float | Array:
@@ -157,6 +168,7 @@ def centered_series(beta_1: float, beta_2: float) -> CenteredSeries:
 def centered_motion(rule: str, betas: tuple[float, float], epsilon: float) -> IdleMotion:
     """Return the motion of a rule whose steps contribute what `CenteredSeries` says."""
     series = centered_series(*betas)
+    horizon = series.horizon if math.isfinite(series.first_step) else walked_steps(betas[0], epsilon)
     logarithms = logarithm(betas[0]), logarithm(betas[1])
-    constants = (*logarithms, epsilon, 0.5, float(series.horizon), epsilon * series.reference)
+    constants = (*logarithms, epsilon, 0.5, float(horizon), epsilon * series.reference)
     return IdleMotion(rule, constants, np.zeros((1, CENTERED_TERMS + 2)))

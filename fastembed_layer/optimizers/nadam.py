@@ -44,7 +44,8 @@ class Nadam(Optimizer):
     ``sqrt(1 - beta_2^s)``. The sums over idle steps are kept as polynomials of twelve terms in
     ``2 u - 1``, ``u = e / (sqrt(v) + e)`` with a fixed multiple e of epsilon, off by at most 1e-9 of the sum from step
     128 on for the default decays; what a row moves in idle steps before that is walked step by step. For decays where
-    twelve terms are off by more than 1e-6, all steps are walked, at most until ``beta_1^n`` is below 1e-13.
+    twelve terms are off by more than 1e-6, all steps are walked, at most until ``beta_1^n`` is below
+    ``1e-13 epsilon``.
     ``update="lazy"`` leaves idle rows as they are.
 
     References

@@ -31,8 +31,8 @@ class RowwiseAdagrad(Optimizer):
     References
     ----------
     .. [1] Mudigere et al., "Software-hardware co-design for fast and scalable training of deep learning recommendation
-       models", ISCA 2022, section 4.1.4.
-    .. [2] Khudia et al., "FBGEMM", ``EXACT_ROWWISE_ADAGRAD``, https://github.com/pytorch/FBGEMM.
+       models", ISCA 2022.
+    .. [2] ``OptimType.EXACT_ROWWISE_ADAGRAD`` of FBGEMM, https://github.com/pytorch/FBGEMM.
 
     Examples
     --------

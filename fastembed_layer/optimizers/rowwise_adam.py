@@ -40,7 +40,7 @@ class RowwiseAdam(Optimizer):
 
     References
     ----------
-    .. [1] Khudia et al., "FBGEMM", ``PARTIAL_ROWWISE_ADAM``, https://github.com/pytorch/FBGEMM.
+    .. [1] ``OptimType.PARTIAL_ROWWISE_ADAM`` of FBGEMM, https://github.com/pytorch/FBGEMM.
 
     Examples
     --------

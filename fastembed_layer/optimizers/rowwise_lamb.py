@@ -36,14 +36,14 @@ class RowwiseLamb(Optimizer):
 
     The ratio takes away what makes idle rows of `Adam` come to rest: while m fades, the direction u keeps its length
     ``lr norm(w)``. So in exact mode a row goes on turning in every idle step, and since each step depends on the norm
-    of the row there is no closed form. The idle steps are walked one by one, until nothing is left of m in the type
-    of the table (some 800 steps in float32); a lookup or an update of a row costs as many steps as it has been idle.
+    of the row there is no closed form. The idle steps are walked one by one, until the type of the table has nothing
+    left of m (some 1000 steps in float32); a lookup or an update of a row costs as many steps as it has been idle.
     ``update="lazy"`` leaves idle rows as they are, which is what FBGEMM does and what we advise.
 
     References
     ----------
     .. [1] You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", ICLR 2020.
-    .. [2] Khudia et al., "FBGEMM", ``LAMB``, https://github.com/pytorch/FBGEMM.
+    .. [2] ``OptimType.LAMB`` of FBGEMM, https://github.com/pytorch/FBGEMM.
 
     Examples
     --------

