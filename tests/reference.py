@@ -187,89 +187,6 @@ def step_rowwise_lamb(weights: Array, slots: Slots, gradient: Array, numbers: Nu
     return weights - numbers["learning_rate"] * ratio * direction
 
 
-def step_adadelta(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """``a = rho a + (1 - rho) g^2; D = -sqrt(d + eps) / sqrt(a + eps) g; d = rho d + (1 - rho) D^2; w += lr D``."""
-    rho, epsilon = numbers["rho"], numbers["epsilon"]
-    slots["accumulated_grad"] = rho * slots["accumulated_grad"] + (1 - rho) * gradient**2
-    rate = np.sqrt(slots["accumulated_delta_var"] + epsilon) / np.sqrt(slots["accumulated_grad"] + epsilon)
-    slots["accumulated_delta_var"] = rho * slots["accumulated_delta_var"] + (1 - rho) * (rate * gradient) ** 2
-    return weights - numbers["learning_rate"] * rate * gradient
-
-
-def step_adamax(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """``u = max(b2 u, abs(g)); w -= lr m / ((1 - b1^t)(u + eps))``."""
-    beta_1 = numbers["beta_1"]
-    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
-    slots["norm"] = np.maximum(numbers["beta_2"] * slots["norm"], np.abs(gradient))
-    return weights - numbers["learning_rate"] * slots["momentum"] / (1 - beta_1**step) / (
-        slots["norm"] + numbers["epsilon"]
-    )
-
-
-def step_nadam(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """``w -= lr (b_(t+1) m / (1 - P b_(t+1)) + (1 - b_t) g / (1 - P)) / (sqrt(v / (1 - b2^t)) + eps)``."""
-    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
-    momenta = [beta_1 * (1 - 0.5 * 0.96**number) for number in range(1, step + 2)]
-    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
-    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * gradient**2
-    mean = momenta[-1] * slots["momentum"] / (1 - np.prod(momenta))
-    mean = mean + (1 - momenta[-2]) * gradient / (1 - np.prod(momenta[:-1]))
-    size = np.sqrt(slots["velocity"] / (1 - beta_2**step)) + numbers["epsilon"]
-    return weights - numbers["learning_rate"] * mean / size
-
-
-def step_ftrl(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """``z += g + 2 s w - (A^-p - a^-p) / lr w; w = (clip(z, -l1, l1) - z) / (A^-p / lr + 2 l2 + beta / lr)``."""
-    rate, power, l1 = numbers["learning_rate"], -numbers["learning_rate_power"], numbers["l1_regularization_strength"]
-    before = slots["accumulator"]
-    slots["accumulator"] = after = before + gradient**2
-    shrunk = gradient + 2 * numbers["l2_shrinkage_regularization_strength"] * weights
-    slots["linear"] = linear = slots["linear"] + shrunk - (after**power - before**power) / rate * weights
-    curvature = after**power / rate + 2 * (numbers["l2_regularization_strength"] + numbers["beta"] / (2 * rate))
-    return (np.clip(linear, -l1, l1) - linear) / curvature
-
-
-def step_lion(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """``w -= lr sign(b1 m + (1 - b1) g)``, then ``m = b2 m + (1 - b2) g``."""
-    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
-    direction = np.sign(beta_1 * slots["momentum"] + (1 - beta_1) * gradient)
-    slots["momentum"] = beta_2 * slots["momentum"] + (1 - beta_2) * gradient
-    return weights - numbers["learning_rate"] * direction
-
-
-def mean_square(gradient: Array) -> Array:
-    """Mean square of each row, the last axis, which is kept with the length 1."""
-    return (np.atleast_1d(gradient) ** 2).mean(axis=-1, keepdims=True)
-
-
-def step_rowwise_adagrad(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """``h += mean(g^2); w -= lr g / (sqrt(h) + eps)``."""
-    slots["accumulator"] = slots["accumulator"] + mean_square(gradient)
-    return weights - numbers["learning_rate"] * gradient / (np.sqrt(slots["accumulator"]) + numbers["epsilon"])
-
-
-def step_rowwise_adam(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """``v = b2 v + (1 - b2) mean(g^2); w -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)``."""
-    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
-    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
-    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * mean_square(gradient)
-    size = np.sqrt(slots["velocity"] / (1 - beta_2**step)) + numbers["epsilon"]
-    return weights - numbers["learning_rate"] * slots["momentum"] / (1 - beta_1**step) / size
-
-
-def step_rowwise_lamb(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
-    """Adam's direction u, epsilon behind the corrected root; ``w -= lr norm(w) / norm(u) u`` for each row."""
-    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
-    slots["momentum"] = beta_1 * slots["momentum"] + (1 - beta_1) * gradient
-    slots["velocity"] = beta_2 * slots["velocity"] + (1 - beta_2) * gradient**2
-    size = np.sqrt(slots["velocity"] / (1 - beta_2**step)) + numbers["epsilon"]
-    direction = slots["momentum"] / (1 - beta_1**step) / size
-    of_row, of_direction = mean_square(weights), mean_square(direction)
-    ratio = np.ones(of_row.shape)
-    np.divide(of_row, of_direction, out=ratio, where=(of_row > 0) & (of_direction > 0))
-    return weights - numbers["learning_rate"] * np.sqrt(ratio) * direction
-
-
 STEPS: dict[str, Step] = {
     "sgd": step_sgd,
     "momentum": step_momentum,
@@ -298,8 +215,7 @@ def update_dense(
     """One step of every element, after the weights' decay ``w -= lr wd w``; the arguments stay as they are."""
     after = {name: slot.astype(np.float64) for name, slot in slots.items()}
     decayed = weights.astype(np.float64) * (1 - numbers["learning_rate"] * numbers.get("weight_decay", 0.0))
-    stepped = STEPS[rule](decayed, after, gradient.astype(np.float64), numbers, step)
-    return stepped.reshape(weights.shape), after
+    return STEPS[rule](decayed, after, gradient.astype(np.float64), numbers, step), after
 
 
 def update_rows(

@@ -10,9 +10,9 @@ that is running, writes what has been learnt so far, and makes the exit code 130
 
 The model is that of TensorFlow's word2vec tutorial: two `Embedding` layers and a `Dot`. What makes it fast is the
 layout of a batch. To look up a context vector for each neighbour and each negative sample of each word would move
-36 vectors per word. Here the text is cut into blocks of 32 consecutive words. Their neighbours lie in the block or
+36 vectors per word. Here the text is cut into blocks of 16 consecutive words. Their neighbours lie in the block or
 next to it, and they share their negative samples (Ji et al., "Parallelizing word2vec in shared and distributed
-memory", 2016). So a block needs 72 context vectors, a product of two matrices gives all its scores, and weights
+memory", 2016). So a block needs 56 context vectors, a product of two matrices gives all its scores, and weights
 make the loss equal to word2vec's on average. Subsampling of frequent words, windows of random size, the distribution
 of negative samples and the falling learning rate are as in Mikolov et al., "Distributed representations of words and
 phrases and their compositionality", 2013.
@@ -39,7 +39,7 @@ from fastembed_layer import Dot, Embedding, Model, initializers, losses, optimiz
 Array = np.ndarray[Any, Any]
 
 WORD = re.compile(r"[^\W\d]\w*")  # a letter or underscore, then letters, digits and underscores
-BLOCK = 32  # consecutive words that share their contexts
+BLOCK = 16  # consecutive words that share their contexts
 LEARNING_RATES = {"adagrad": 0.5, "adam": 0.02, "rmsprop": 0.02, "sgd": 0.01}
 FREQUENT = 10_000  # neighbours are looked for among this many words; vectors of rare words are vague
 SEEDS = ("red", "read", "mkdir", "lock", "coroutine", "signal", "host", "html", "hour", "random", "mouse", "indexerror")

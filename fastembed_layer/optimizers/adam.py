@@ -43,8 +43,8 @@ class Adam(Optimizer):
     so it is kept, for each possible last step, as a polynomial in u: the one that interpolates it in six Chebyshev
     nodes. It is off by at most 7e-15 of the sum for the default decays. For decays where it would be off by more
     than 1e-6, among them all with ``beta_1 >= sqrt(beta_2)``, the steps are walked one by one, at most until
-    ``beta_1^n`` is below ``1e-13 epsilon``. ``update="lazy"`` leaves idle rows as they are, which is the algorithm of PyTorch's
-    ``SparseAdam`` and not what Keras computes.
+    ``beta_1^n`` is below ``1e-13 epsilon``. ``update="lazy"`` leaves idle rows as they are, which is the algorithm of
+    PyTorch's ``SparseAdam`` and not what Keras computes.
 
     References
     ----------

@@ -25,8 +25,8 @@ class RowwiseAdagrad(Optimizer):
 
     Notes
     -----
-    ``h += mean(g^2)`` over the elements of a row; ``w -= lr g / (sqrt(h) + epsilon)``, g the summed gradient of a row. A
-    row of a dense weight is its last axis. A row without a gradient stays as it is in this formula.
+    ``h += mean(g^2)`` over the elements of a row; ``w -= lr g / (sqrt(h) + epsilon)``, g the summed gradient of a row.
+    A row of a dense weight is its last axis. A row without a gradient stays as it is in this formula.
 
     References
     ----------

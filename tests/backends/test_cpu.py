@@ -113,11 +113,6 @@ def slot_shape(rule: str, name: str, weights: Array) -> tuple[int, ...]:
     return (*weights.shape[:-1], 1) if name in OPTIMIZERS[rule].row_wise_slots else weights.shape
 
 
-def slot_shape(rule: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of a slot: that of the parameter, or one number per row."""
-    return (*shape[:-1], 1) if name in OPTIMIZERS[rule].row_wise_slots else shape
-
-
 def make_trained(rule: str, value: Array, step: int = 1) -> Trained:
     """A table with slots as they are in the middle of a training: positive where they sum squares."""
     optimizer, random = OPTIMIZERS[rule], np.random.default_rng(len(rule))
