@@ -234,3 +234,10 @@ def test_a_functional_model_takes_bags() -> None:
     ids = Input((None,), dtype="int64")
     model = Model(ids, Dense(1)(EmbeddingBag(7, 3)(ids)))
     assert model.predict([[1], [2, 3], []]).shape == (3, 1)
+
+
+def test_a_padding_row_that_is_not_a_number_does_not_reach_the_bags():
+    table = np.ones((3, 2), "float32")
+    table[0] = np.nan
+    bag = EmbeddingBag(3, 2, combiner="sum", mask_zero=True, weights=[table])
+    np.testing.assert_array_equal(bag(np.array([[1, 0, 2]])), [[2.0, 2.0]])

@@ -11,7 +11,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -35,16 +35,24 @@ class Task(NamedTuple):
     options: tuple[str, ...]
 
 
-FULL = Task("the source text of Python's standard library, 128 columns", ("--dim", "128", "--epochs", "1"))
-QUICK = Task("some of that text, 16 columns", (LIBRARY, "--pattern", "[a-b]*.py", "--dim", "16", "--epochs", "1"))
+FULL = Task("the source text of Python's standard library, 128 columns", ("--dim", "128"))
+QUICK = Task("some of that text, 16 columns", (LIBRARY, "--pattern", "[a-b]*.py", "--dim", "16"))
 
 
 class Text(NamedTuple):
-    """A text that both sides train on: the example as a module, its options, and what it read."""
+    """A text that both sides train on: the example's training, what it read, and its options."""
 
-    example: Any
-    options: Any
+    train: Callable[[], object]
     corpus: Any
+    options: Any
+
+
+class Reached(Exception):  # noqa: N818  nothing went wrong
+    """Leaves the example where its training would begin."""
+
+    def __init__(self, text: Text):
+        super().__init__()
+        self.text = text
 
 
 class WordVectors:
@@ -65,29 +73,34 @@ class WordVectors:
 
 @cache
 def read_text(task: Task) -> Text:
-    """Load the example, and let it read its text and number the words."""
+    """Run the example up to its training, which is put off."""
     specification = importlib.util.spec_from_file_location("word_vectors_example", EXAMPLE)
     assert specification is not None
     assert specification.loader is not None
     example = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(example)
-    with mock.patch.object(sys, "argv", [EXAMPLE.name, *task.options]):
-        options = example.parse_options()
-    with _quiet():
-        corpus = example.read_corpus(options.path, options.pattern, options.min_count)
-    return Text(example, options, corpus)
+    train, arguments = example.train, [EXAMPLE.name, *task.options, "--epochs", "1", "--threads", str(THREADS)]
+
+    def put_off(model: Any, corpus: Any, options: Any) -> None:
+        raise Reached(Text(partial(train, model, corpus, options), corpus, options))
+
+    with _quiet(), mock.patch.object(example, "train", put_off), mock.patch.object(sys, "argv", arguments):
+        try:
+            example.main()
+        except Reached as reached:
+            return reached.text
+    raise AssertionError("The example ended without training.")
 
 
 def prepare_ours(task: Task) -> Train:
     """Return the training of the example."""
-    use_threads()
-    example, options, corpus = read_text(task)
+    text = read_text(task)
 
     def train() -> float:
-        model = example.SkipGram(len(corpus.words), options.dim, options.seed)
+        use_threads()
         start = time.perf_counter()
         with _quiet():
-            example.train(model, corpus, options)
+            text.train()
         return time.perf_counter() - start
 
     return train
@@ -99,7 +112,7 @@ def prepare_gensim(task: Task, from_file: bool = False) -> Train:
         raise NotImplementedError("gensim is not installed")
     from gensim.models import Word2Vec
 
-    _, options, corpus = read_text(task)
+    _, corpus, options = read_text(task)
     words = [corpus.words[number] for number in corpus.ids.tolist()]
     sentences = [words[start : start + SENTENCE] for start in range(0, len(words), SENTENCE)]
     model = Word2Vec(
@@ -150,6 +163,6 @@ def _write_sentences(sentences: list[list[str]]) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Any:
-    """Hide progress bars."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+    """Hide progress bars and messages."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere), contextlib.redirect_stdout(nowhere):
         yield

@@ -11,10 +11,10 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -110,27 +110,46 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
     if parts <= 1:
         return [task(0, size)]
     bounds = [size * part // parts for part in range(parts + 1)]
-    futures = [_submit(task, begin, end) for begin, end in pairwise(bounds[1:])]
+    shares = [_Share(task, begin, end) for begin, end in pairwise(bounds)]
+    _offer(shares[1:])
+    for share in shares:  # the first is the caller's, and so is each that no thread has begun by then
+        share.run()
+    wait(shares)
+    return [share.result() for share in shares]
+
+
+class _Share(Future[Any]):
+    """One range of a parallel call: worked on once, by the thread that comes first."""
+
+    def __init__(self, task: Callable[[int, int], Any], begin: int, end: int):
+        super().__init__()
+        self.work = (task, begin, end)
+        self.claim = threading.Lock()
+
+    def run(self) -> None:
+        """Do the work, unless a thread has begun it."""
+        if not self.claim.acquire(blocking=False):
+            return
+        task, begin, end = self.work
+        _inside.a_task = True
+        try:
+            self.set_result(task(begin, end))
+        except BaseException as error:
+            self.set_exception(error)
+        finally:
+            _inside.a_task = False
+
+
+def _offer(shares: list[_Share]) -> None:
+    """Offer work to the threads; what nobody takes is the caller's.
+
+    An executor that cannot start a thread raises and keeps the work for later, which is why a share is claimed.
+    """
     try:
-        first = task(bounds[0], bounds[1])
-    finally:
-        for future in futures:
-            future.exception()
-    return [first, *(future.result() for future in futures)]
-
-
-def _submit(task: Callable[[int, int], Result], begin: int, end: int) -> Future[Result]:
-    try:
-        return _running_executor().submit(_run_inside, task, begin, end)
-    except RuntimeError:  # the interpreter is shutting down, or set_threads has just retired this executor
-        future: Future[Result] = Future()
-        future.set_result(task(begin, end))
-        return future
-
-
-def _run_inside(task: Callable[[int, int], Result], begin: int, end: int) -> Result:
-    _inside.a_task = True
-    return task(begin, end)
+        for share in shares:
+            _running_executor().submit(share.run)
+    except RuntimeError:  # no more threads, the interpreter is shutting down, or set_threads has just retired them
+        return
 
 
 def _running_executor() -> ThreadPoolExecutor:

@@ -33,8 +33,9 @@ def add_scaled(total: Any, vector: Any, scales: Any, position: Any) -> Any:
             total[column] += vector[column]
     else:
         scale = scales[position]
-        for column in range(len(total)):
-            total[column] += scale * vector[column]
+        if scale != 0:  # what is left out counts for nothing, even where it is NaN
+            for column in range(len(total)):
+                total[column] += scale * vector[column]
 
 
 @inlined

@@ -1,0 +1,111 @@
+"""`Ftrl` against Keras's own runs, and against its formulas in float64."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from judge import assert_touched_rows_follow_the_formula, assert_untouched_rows_keep_their_bits
+from keras_vectors import assert_follows_keras, make_optimizer, start_table
+
+from fastembed_layer import RowGradient
+from fastembed_layer.optimizers import Ftrl
+from fastembed_layer.table import Table
+
+CASES = ["ftrl", "ftrl_reg"]
+PENALTIES = ["l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength"]
+WRONG_NUMBERS = [(True, TypeError), ("0.1", TypeError), (None, TypeError), (math.nan, ValueError)]
+WRONG_NUMBERS += [(-0.1, ValueError), (math.inf, ValueError)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_step_with_dense_gradients_is_that_of_keras(case: str) -> None:
+    assert_follows_keras(make_optimizer(case), case, "dense")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_step_with_rows_is_that_of_keras_if_rows_outside_the_first_batch_start_at_zero(case: str) -> None:
+    """Keras sets them to zero itself."""
+    table = start_table()
+    table.storage[[0, 2]] = 0
+    assert_follows_keras(make_optimizer(case), case, "rows", table)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_row_that_keras_sets_to_zero_unseen_is_kept_here(case: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_follows_keras(make_optimizer(case), case, "rows")
+
+
+def test_lazy_steps_with_shrinkage_are_not_those_of_keras() -> None:
+    table = start_table()
+    table.storage[[0, 2]] = 0
+    with pytest.raises(AssertionError):
+        assert_follows_keras(make_optimizer("ftrl_reg", update="lazy"), "ftrl_reg", "rows", table)
+
+
+@pytest.mark.parametrize("power", [-0.5, -0.7, 0.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_touched_rows_follow_the_formula(power: float, seed: int) -> None:
+    optimizer = Ftrl(0.01, power, 0.2, *(0.1, 0.2, 0.3), beta=0.4, update="lazy")
+    assert_touched_rows_follow_the_formula(optimizer, optimizer.get_config(), seed)
+
+
+@pytest.mark.parametrize("update", ["exact", "lazy"])
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.5}, {"l2_shrinkage_regularization_strength": 0.1}], ids=str)
+def test_rows_that_were_never_touched_keep_their_bits(options: dict[str, float], update: str) -> None:
+    assert_untouched_rows_keep_their_bits(Ftrl(update=update, **options))
+
+
+def test_an_idle_row_follows_the_rate() -> None:
+    rates = [0.1, 0.1, 0.05]
+    table, optimizer = Table(np.zeros((2, 1))), Ftrl(lambda step: rates[step])
+    optimizer.apply_gradients([(RowGradient(np.array([1]), np.array([[2.0]]), (2, 1)), table)])
+    nothing = RowGradient(np.empty(0, np.int64), np.empty((0, 1)), (2, 1))
+    seen = [table.numpy()[1, 0]]
+    for _ in range(2):
+        optimizer.apply_gradients([(nothing, table)])
+        seen.append(table.numpy()[1, 0])
+    np.testing.assert_allclose(seen, -2 * np.array(rates) / math.sqrt(4.1), rtol=1e-12)
+
+
+def test_an_element_without_gradient_or_accumulator_becomes_zero_and_not_nan() -> None:
+    table, optimizer = Table(np.ones((1, 2))), Ftrl(0.1, initial_accumulator_value=0.0)
+    optimizer.apply_gradients([(RowGradient(np.array([0]), np.array([[1.0, 0.0]]), (1, 2)), table)])
+    assert np.isfinite(table.numpy()).all()
+    assert table.numpy()[0, 1] == 0
+
+
+@pytest.mark.parametrize("update", ["exact", "lazy"])
+def test_a_rate_of_zero_refuses_the_step(update: str) -> None:
+    table = start_table()
+    before = table.numpy()
+    gradient = RowGradient(np.array([1]), np.ones((1, 3), "float32"), table.shape)
+    with pytest.raises(
+        ValueError, match="`learning_rate` of Ftrl must be above 0 in every step. Received: 0 at step 0"
+    ):
+        Ftrl(0.0, update=update).apply_gradients([(gradient, table)])
+    np.testing.assert_array_equal(table.numpy(), before)
+
+
+def test_defaults_are_those_of_keras() -> None:
+    assert Ftrl().get_config() == {
+        **{"name": "ftrl", "update": "exact", "learning_rate": 0.001, "learning_rate_power": -0.5},
+        **{"initial_accumulator_value": 0.1, "beta": 0.0},
+        **dict.fromkeys(PENALTIES, 0.0),
+    }
+
+
+@pytest.mark.parametrize("argument", ["initial_accumulator_value", "beta", *PENALTIES])
+@pytest.mark.parametrize(("value", "error"), WRONG_NUMBERS)
+def test_a_wrong_number_is_refused(argument: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=rf"`{argument}` must be .*Received: "):
+        Ftrl(**{argument: value})
+
+
+@pytest.mark.parametrize(("value", "error"), [(0.1, ValueError), (-math.inf, ValueError), ("0", TypeError)])
+def test_a_power_that_lets_the_rate_grow_is_refused(value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="`learning_rate_power` must be .*Received: "):
+        Ftrl(learning_rate_power=value)

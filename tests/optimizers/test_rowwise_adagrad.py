@@ -1,0 +1,59 @@
+"""`RowwiseAdagrad` against its formulas in float64."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from judge import assert_touched_rows_follow_the_formula, assert_untouched_rows_keep_their_bits
+
+from fastembed_layer.optimizers import RowwiseAdagrad
+from fastembed_layer.table import Parameter, Table
+
+WRONG_NUMBERS = [(True, TypeError), ("0.1", TypeError), (None, TypeError), (math.nan, ValueError)]
+WRONG_NUMBERS += [(-0.1, ValueError), (math.inf, ValueError)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_touched_rows_follow_the_formula(seed: int) -> None:
+    optimizer = RowwiseAdagrad(0.01, initial_accumulator_value=0.1, epsilon=1e-3, update="lazy")
+    assert_touched_rows_follow_the_formula(optimizer, optimizer.get_config(), seed)
+
+
+@pytest.mark.parametrize("update", ["exact", "lazy"])
+def test_rows_that_were_never_touched_keep_their_bits(update: str) -> None:
+    assert_untouched_rows_keep_their_bits(RowwiseAdagrad(update=update))
+
+
+def test_defaults_are_those_of_its_docstring() -> None:
+    config = RowwiseAdagrad().get_config()
+    assert config == {
+        "name": "rowwiseadagrad",
+        "update": "exact",
+        "learning_rate": 0.001,
+        "initial_accumulator_value": 0.0,
+        "epsilon": 1e-7,
+    }
+
+
+@pytest.mark.parametrize("argument", ["initial_accumulator_value", "epsilon"])
+@pytest.mark.parametrize(("value", "error"), WRONG_NUMBERS)
+def test_a_wrong_number_is_refused(argument: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=rf"`{argument}` must be .*Received: "):
+        RowwiseAdagrad(**{argument: value})
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((), (1,)), ((4,), (1,)), ((2, 3), (2, 1)), ((2, 3, 4), (2, 3, 1))])
+def test_a_slot_has_one_number_per_row_of_a_dense_weight(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    parameter, optimizer = Parameter(np.ones(shape)), RowwiseAdagrad()
+    optimizer.apply_gradients([(np.full(shape, 2.0), parameter)])
+    assert optimizer.slots_of(parameter)["accumulator"].shape == expected
+    assert (parameter.numpy() < 1).all()
+
+
+def test_a_table_takes_one_number_per_row() -> None:
+    table, optimizer = Table(np.ones((6, 4), "float32")), RowwiseAdagrad()
+    assert optimizer.slots_of(table)["accumulator"].shape == (6, 1)
+    assert optimizer.slots_of(table)["accumulator"].dtype == "float32"
