@@ -57,6 +57,12 @@ SECTIONS = (
         comparisons.compare_steps,
     ),
     Section(
+        "parts",
+        "Where the time of a step goes",
+        "The three operations of a step of this package, each by itself: lookup, grouping of the ids, update.",
+        comparisons.compare_parts,
+    ),
+    Section(
         "bags",
         "Bags",
         "Sums of 50 rows, 4,096 of them, and the training step behind such a sum.",

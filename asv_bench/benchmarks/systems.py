@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-import fastembed_layer.backends.cpu  # noqa: F401  loads numba here, before asv forks for each of its measurements
+import fastembed_layer
+import fastembed_layer.backends.cpu  # loads numba here, before asv forks for each of its measurements
+from fastembed_layer import dispatch, optimizers
 
 from .common import Job, Workload, take_turns, use_threads
 
@@ -74,26 +76,36 @@ class FastembedLayer(System):
         idle.last_steps[:] = np.random.default_rng(0).integers(now - steps, now, len(idle.last_steps), endpoint=True)
         return job
 
+    def step_part(self, workload: Workload, optimizer: str, part: str) -> Job:
+        """Return one of the operations that a step consists of: lookup, grouping of the ids, update."""
+        layer, rule = self._layer("Embedding", workload), self.optimizer(optimizer)
+        if part == "lookup":
+            return take_turns(layer, workload.batches())
+        table, d_rows = layer.embeddings, workload.gradient().reshape(-1, workload.columns)
+        gradients = [fastembed_layer.RowGradient(ids.reshape(-1), d_rows, table.shape) for ids in workload.batches()]
+        backend = dispatch.backend_of(table)
+        if part == "grouping":
+            return take_turns(backend.group_gradient, gradients)
+        _start_training(table, rule)
+        slots, numbers = list(rule.slots_of(table).values()), rule.scalars(rule.learning_rate, 1)
+        grouped = [backend.group_gradient(gradient) for gradient in gradients]
+        return take_turns(lambda each: backend.update_rows(table, each, rule.rule, slots, numbers), grouped)
+
     @staticmethod
     def optimizer(name: str) -> Any:
         """Return the optimizer of a benchmark's parameter; `update="exact"` is the default."""
-        from fastembed_layer import optimizers
-
         makers = {
             "sgd": optimizers.SGD,
             "adagrad": optimizers.Adagrad,
+            "rowwise_adagrad": optimizers.RowwiseAdagrad,
             "rmsprop": optimizers.RMSprop,
             "adam": optimizers.Adam,
             "adam_lazy": lambda: optimizers.Adam(update="lazy"),
         }
-        if name not in makers:
-            raise NotImplementedError(f"fastembed_layer has no optimizer {name}")
         return makers[name]()
 
     @staticmethod
     def _layer(kind: str, workload: Workload, **keywords: Any) -> Any:
-        import fastembed_layer
-
         first_values = fastembed_layer.initializers.Constant(FIRST_VALUE)
         layer = getattr(fastembed_layer, kind)(
             workload.rows, workload.columns, embeddings_initializer=first_values, **keywords
@@ -114,11 +126,11 @@ class FastembedLayer(System):
 
 def _start_training(table: Any, optimizer: Any) -> None:
     """Bring a table to the state it has after an epoch: slots in memory, and no row that was never trained."""
-    from fastembed_layer import RowGradient
-
     for slot in optimizer.slots_of(table).values():
         slot.fill(SLOT_VALUE)
-    nothing = RowGradient(np.empty(0, np.int64), np.empty((0, table.output_dim), np.float32), table.shape)
+    nothing = fastembed_layer.RowGradient(
+        np.empty(0, np.int64), np.empty((0, table.output_dim), np.float32), table.shape
+    )
     optimizer.apply_gradients([(nothing, table)])
     if table.idle is not None:
         table.idle.last_steps[:] = table.idle.clock.now

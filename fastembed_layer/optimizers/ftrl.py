@@ -16,8 +16,8 @@ Array = np.ndarray[Any, Any]
 class Ftrl(Optimizer):
     """Ftrl-proximal [1]_, in Keras's form, with shrinkage.
 
-    A row that has never been in a batch keeps its first value. Keras sets every such row to zero in the first step,
-    with its initializer's work undone; start from zeros to have the same.
+    A row that has never been in a batch keeps its first value. Keras overwrites every such row in the first step, with
+    zeros where there is no shrinkage, and so undoes the initializer's work; start from zeros to have the same.
 
     Parameters
     ----------

@@ -59,15 +59,13 @@ class DenseAdamax(Dense):
 
 class DenseNadam(Dense):
     slots = "mv"
-    product = 1.0
 
     def move(self, g, rate, t):
         beta_1, beta_2 = self.betas()
-        now, then = (beta_1 * (1 - 0.5 * 0.96**step) for step in (t, t + 1))
-        self.product *= now
+        momenta = beta_1 * (1 - 0.5 * 0.96 ** np.arange(1.0, t + 2))
         self.m = beta_1 * self.m + (1 - beta_1) * g
         self.v = beta_2 * self.v + (1 - beta_2) * g**2
-        mean = then * self.m / (1 - self.product * then) + (1 - now) * g / (1 - self.product)
+        mean = momenta[-1] * self.m / (1 - momenta.prod()) + (1 - momenta[-2]) * g / (1 - momenta[:-1].prod())
         self.w = self.w - rate * mean / (np.sqrt(self.v / (1 - beta_2**t)) + self.epsilon)
 
 

@@ -54,5 +54,5 @@ def test_a_config_keeps_the_decay_also_where_there_is_none(rate: float | None) -
 
 @pytest.mark.parametrize(("value", "error"), [(True, TypeError), ("0.1", TypeError), (-0.1, ValueError)])
 def test_a_wrong_decay_is_refused(value: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match="`weight_decay` must be .*Received: "):
+    with pytest.raises(error, match=r"`weight_decay` must be .*Received: "):
         AdamW(weight_decay=value)

@@ -137,6 +137,17 @@ CASES = [
     ("RowwiseLamb", DenseRowwiseLamb, {"weight_decay": 0.5}),
 ]
 NAMES = [f"{name}-{options}" for name, _, options in CASES]
+# One case of each way to keep account: sums, walked steps, recorded and then summed steps, running totals, rates.
+WAYS = [
+    ("Adam", DenseAdam, {}),
+    ("Adam", DenseAdam, {"beta_1": 0.9, "beta_2": 0.8}),
+    ("Nadam", DenseNadam, {"beta_2": 0.99}),
+    ("Lion", DenseLion, {"weight_decay": 0.5}),
+    ("Ftrl", DenseFtrl, {"l2_shrinkage_regularization_strength": 0.3}),
+    ("RowwiseAdam", DenseRowwiseAdam, {"beta_2": 0.99}),
+    ("RowwiseLamb", DenseRowwiseLamb, {}),
+]
+each_way = pytest.mark.parametrize(("name", "dense", "options"), WAYS, ids=[f"{way[0]}-{way[2]}" for way in WAYS])
 
 
 def draw_steps(seed, count, dtype, sizes=(1e-7, 1e-3, 1.0)):
@@ -229,14 +240,15 @@ def test_finishing_at_any_time_changes_nothing_beyond_rounding():
     np.testing.assert_allclose(finished.numpy(), plain.numpy(), rtol=0, atol=1e-12)
 
 
-def test_the_clock_starts_afresh_when_it_is_full(monkeypatch):
+@each_way
+def test_the_clock_starts_afresh_when_it_is_full(monkeypatch, name, dense, options):
     monkeypatch.setattr(idle_rows, "LONGEST", 16)
     table = start_table("float64")
-    reference = DenseAdam(table.numpy())
-    optimizer = optimizers.Adam(0.01)
+    reference = dense(table.numpy(), **options)
+    optimizer = getattr(optimizers, name)(schedule, **options)
     for step, (ids, values) in enumerate(draw_steps(5, 100, "float64")):
         optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
-        reference.step(to_dense(ids, values), 0.01, step + 1)
+        reference.step(to_dense(ids, values), schedule(step), step + 1)
     assert table.idle.clock.now - table.idle.clock.base <= 16
     np.testing.assert_allclose(table.numpy(), reference.w, rtol=1e-9, atol=1e-9)
 
@@ -281,11 +293,12 @@ def test_weight_decay_that_would_change_the_sign_is_refused_before_anything_is_w
     np.testing.assert_array_equal(table.numpy(), before)
 
 
-def test_a_table_that_misses_a_step_stays_as_it_is_meanwhile():
+@pytest.mark.parametrize(("name", "dense", "options"), [("SGD", DenseSGD, {"momentum": 0.9}), *WAYS])
+def test_a_table_that_misses_a_step_stays_as_it_is_meanwhile(name, dense, options):
     """Keras does not touch a variable that is not among the pairs, not even its momentum."""
     often, seldom = start_table("float64"), start_table("float64")
-    references = DenseSGD(often.numpy(), 0.9), DenseSGD(seldom.numpy(), 0.9)
-    optimizer = optimizers.SGD(0.1, momentum=0.9)
+    references = [dense(table.numpy(), **options) for table in (often, seldom)]
+    optimizer = getattr(optimizers, name)(0.1, **options)
     for step, (ids, values) in enumerate(draw_steps(6, 60, "float64")):
         pairs = [(RowGradient(ids, values, often.shape), often)]
         references[0].step(to_dense(ids, values), 0.1, step + 1)
@@ -329,9 +342,10 @@ def test_another_optimizer_takes_over_a_finished_table():
     assert table.idle is None
 
 
+@each_way
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
-def test_a_copy_of_table_and_optimizer_goes_on_with_the_same_bits(clone):
-    table, optimizer = start_table("float32"), optimizers.Adam(0.01)
+def test_a_copy_of_table_and_optimizer_goes_on_with_the_same_bits(clone, name, dense, options):
+    table, optimizer = start_table("float32"), getattr(optimizers, name)(0.01, **options)
     steps = list(draw_steps(11, 40, "float32"))
     for ids, values in steps[:20]:
         optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
@@ -342,14 +356,14 @@ def test_a_copy_of_table_and_optimizer_goes_on_with_the_same_bits(clone):
     np.testing.assert_array_equal(twin_table.numpy(), table.numpy())
 
 
-@settings(max_examples=25)
+@settings(max_examples=60)
 @given(
     actions=st.lists(st.sampled_from(["look", "update", "finish", "copy", "empty"]), min_size=1, max_size=40),
     seed=st.integers(0, 2**16),
-    case=st.sampled_from([1, 6, 9, 10]),
+    case=st.sampled_from([*(CASES[case] for case in (1, 6, 9, 10)), *WAYS]),
 )
 def test_any_sequence_of_lookups_updates_and_finishes_equals_the_dense_run(actions, seed, case):
-    name, dense, options = CASES[case]
+    name, dense, options = case
     table = start_table("float64")
     reference = dense(table.numpy(), **options)
     optimizer = getattr(optimizers, name)(0.01, **options)
@@ -375,6 +389,29 @@ def test_adam_polynomial_is_as_near_as_the_docstring_says():
     for u in np.linspace(0, 1, 33):
         exact = ((0.9 / root) ** horizon / (1 + u * (root**-horizon - 1))).sum()
         assert abs((weights.sum(axis=0) * u ** np.arange(6)).sum() / exact - 1) < 7e-14
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.9, 0.99), (0.5, 0.999), (0.0, 0.999)])
+def test_sums_with_a_growing_epsilon_are_as_near_as_the_docstring_says(betas):
+    series = centered_series(*betas)
+    assert series.first_step <= 128
+    for last_step in np.unique(np.geomspace(series.first_step - 1, 1e5, 50).astype(int)):
+        assert series.largest_error(last_step) < 1e-9
+
+
+def test_sums_with_a_growing_epsilon_that_do_not_converge_are_not_used():
+    assert centered_series(0.9, 0.81).first_step == np.inf
+
+
+@each_way
+def test_bags_of_idle_rows_are_sums_of_what_a_lookup_sees(name, dense, options):
+    table, optimizer = start_table("float32"), getattr(optimizers, name)(0.01, **options)
+    for ids, values in draw_steps(12, 10, "float32"):
+        optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+    ids, offsets = np.array([3, 3, 0, 11, 5]), np.array([0, 2, 2, 5])
+    bags = backend_of(table).gather_bags(table, ids, offsets, None)
+    seen = look_up(table)
+    np.testing.assert_allclose(bags, [2 * seen[3], 0 * seen[3], seen[0] + seen[11] + seen[5]], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("betas", [(0.9, 0.81), (0.9, 0.5), (0.99, 0.9)])

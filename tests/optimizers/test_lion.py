@@ -40,8 +40,8 @@ def test_rows_that_were_never_touched_keep_their_bits(update: str) -> None:
 
 
 def test_defaults_are_those_of_keras() -> None:
-    config = Lion().get_config()
-    assert config == {"name": "lion", "update": "exact", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99}
+    own = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99}
+    assert Lion().get_config() == {"name": "lion", "update": "exact"} | own
 
 
 @pytest.mark.parametrize("argument", ["beta_1", "beta_2"])
