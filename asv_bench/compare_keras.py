@@ -15,16 +15,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout, where the package is not installed
-
 from benchmarks.common import use_threads
 from benchmarks.rivals import get_system
 from benchmarks.timing import PAUSE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 from functools import cache, lru_cache
@@ -172,6 +173,8 @@ class Keras(System):
         return take_turns(step, self._batches(workload))
 
     def _layer(self, workload: Workload) -> Any:
+        self.keras.backend.clear_session()  # which forgets the tables of earlier jobs
+        gc.collect()
         first_values = self.keras.initializers.Constant(FIRST_VALUE)
         layer = self.keras.layers.Embedding(workload.rows, workload.columns, embeddings_initializer=first_values)
         layer.build(None)

@@ -10,14 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
+from matplotlib import pyplot
 
 from fastembed_layer import Embedding, RowGradient
 from fastembed_layer.optimizers import Adam
-
-matplotlib.use("Agg")
-from matplotlib import pyplot
 
 Array = np.ndarray[Any, Any]
 

@@ -14,7 +14,7 @@ READ, KEEP_CLOSE, DATA = 0, 3, 1  # arguments of llvm.prefetch
 
 
 @intrinsic
-def prefetch_rows(typing_context: Any, matrices: Any, row_id: Any) -> Any:
+def _prefetch_rows(typing_context: Any, matrices: Any, row_id: Any) -> Any:
     """Ask for every cache line of one row of each C-contiguous array of a tuple; any row id does no harm.
 
     Written out here because the same loops in Python cost more than they save: numba's ``range`` divides, and
@@ -41,3 +41,6 @@ def _prefetch_bytes(builder: Any, start: Any, count: Any) -> None:
     step = address_type(CACHE_LINE)
     with cgutils.for_range_slice(builder, address_type(0), count, step, address_type) as (offset, _):
         builder.call(function, [builder.inttoptr(builder.add(start, offset), cgutils.voidptr_t), *flags])
+
+
+prefetch_rows: Any = _prefetch_rows  # the typing context, its first argument, is not the caller's
