@@ -86,7 +86,8 @@ def find_difference(ours: Any, theirs: Any, start: Array) -> float:
     """The largest difference of any weight at any time, relative to the largest weight."""
     seen, expected = train_both(ours, theirs, start)
     assert np.isfinite(expected).all()
-    return float(max(np.abs(mine - keras_s).max() / np.abs(keras_s).max() for mine, keras_s in zip(seen, expected)))
+    pairs = zip(seen, expected, strict=True)
+    return float(max(np.abs(mine - keras_s).max() / np.abs(keras_s).max() for mine, keras_s in pairs))
 
 
 def make_start(rows: int, name: str = "") -> Array:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from fastembed_layer import RowGradient, idle_rows, optimizers
 from fastembed_layer.dispatch import backend_of
-from fastembed_layer.optimizers.idle_series import interpolation_weights
+from fastembed_layer.optimizers.idle_series import centered_series, interpolation_weights
 from fastembed_layer.table import Table
 
 ROWS, COLUMNS = 12, 5
