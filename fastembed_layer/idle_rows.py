@@ -98,6 +98,11 @@ class IdleRows:
         Number of rows.
     shrinks : bool
         Whether weight decay moves rows that have never been in a batch, too.
+
+    Attributes
+    ----------
+    moves : bool
+        Whether idle rows change, and not their slots only.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class IdleRows:
         self.constants = constants
         self.last_steps = np.full(input_dim, clock.now if shrinks else NEVER, np.int32)
         self.finished_at = clock.now
+        self.moves = False
 
     @property
     def is_finished(self) -> bool:

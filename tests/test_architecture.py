@@ -154,9 +154,7 @@ def find_cycle(modules: dict[str, Module]) -> list[str]:
     graph = {}
     for name, module in modules.items():
         targets = [found.target.removeprefix(PACKAGE + ".") for found in find_imports(module, deferred=False)]
-        graph[name] = {
-            target for full in targets for target in (full, full.rpartition(".")[0])
-        } & modules.keys()
+        graph[name] = {target for full in targets for target in (full, full.rpartition(".")[0])} & modules.keys()
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -40,9 +40,7 @@ def reference_norms(weights: Array, axis: Any) -> Array:
     axes = {number % weights.ndim for number in np.atleast_1d(axis)}
     norms = np.zeros(weights.shape)
     for place in np.ndindex(weights.shape):
-        vector = weights[
-            tuple(slice(None) if number in axes else index for number, index in enumerate(place))
-        ]
+        vector = weights[tuple(slice(None) if number in axes else index for number, index in enumerate(place))]
         norms[place] = math.hypot(*(float(number) for number in np.ravel(vector)))
     return norms
 

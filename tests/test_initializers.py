@@ -81,9 +81,7 @@ def test_fill_writes_what_a_call_returns(initializer: Initializer) -> None:
 @pytest.mark.parametrize("initializer", EVERY, ids=repr)
 @given(first_row=st.integers(0, 6), rows=st.integers(0, 6))
 @settings(deadline=None)  # the first example compiles
-def test_a_stretch_of_rows_is_filled_as_in_the_whole(
-    initializer: Initializer, first_row: int, rows: int
-) -> None:
+def test_a_stretch_of_rows_is_filled_as_in_the_whole(initializer: Initializer, first_row: int, rows: int) -> None:
     whole = initializer((7, 3), "float64")
     out = np.full((min(rows, 7 - first_row), 3), np.nan)
     initializer.fill(out, first_row, shape=(7, 3))
@@ -166,9 +164,7 @@ def test_float32_values_are_the_float64_values_to_its_precision(initializer: Ini
 def check_distribution(values: Array, expected: Any) -> None:
     """Kolmogorov-Smirnov, mean, deviation and range of float32 values."""
     assert stats.kstest(values.ravel(), expected.cdf).pvalue > 1e-3
-    assert values.mean(dtype=float) == pytest.approx(
-        expected.mean(), abs=5 * expected.std() / values.size**0.5
-    )
+    assert values.mean(dtype=float) == pytest.approx(expected.mean(), abs=5 * expected.std() / values.size**0.5)
     assert values.std(dtype=float) == pytest.approx(expected.std(), rel=0.01)
     low, high = expected.support()
     assert np.float32(low) <= values.min()
@@ -208,9 +204,7 @@ def test_variance_scaling_has_the_variance_of_its_formula(mode: str, distributio
 
 
 @pytest.mark.parametrize(("cls", "scale", "mode", "distribution"), SCALINGS)
-def test_the_named_scalings_are_variance_scalings(
-    cls: Any, scale: float, mode: str, distribution: str
-) -> None:
+def test_the_named_scalings_are_variance_scalings(cls: Any, scale: float, mode: str, distribution: str) -> None:
     expected = initializers.VarianceScaling(scale, mode, distribution, seed=9)
     np.testing.assert_array_equal(cls(seed=9)((30, 20)), expected((30, 20)))
     assert cls(seed=9).get_config() == {"seed": 9, "input_axes": None, "output_axes": None}
@@ -288,9 +282,7 @@ def test_an_array_fills_weights_of_its_own_shape_only() -> None:
     assert repr(again) == "FromArray(<array of shape (2, 3), float64>)"
 
 
-@pytest.mark.parametrize(
-    "array", [np.array(["a"]), np.array([True]), np.array([1j]), np.array([None])], ids=repr
-)
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([True]), np.array([1j]), np.array([None])], ids=repr)
 def test_an_array_of_anything_but_numbers_is_refused(array: Array) -> None:
     with pytest.raises(TypeError, match=r"must hold numbers. Received: dtype"):
         initializers.get(array)
@@ -385,9 +377,7 @@ def test_arguments_must_be_finite_numbers(cls: Any, name: str, value: Any, error
         (initializers.VarianceScaling, {"distribution": None}, "`distribution` must be one of"),
     ],
 )
-def test_values_that_make_no_distribution_are_refused(
-    cls: Any, arguments: dict[str, Any], message: str
-) -> None:
+def test_values_that_make_no_distribution_are_refused(cls: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cls(**arguments)
 
@@ -498,9 +488,7 @@ def test_names_classes_and_instances_are_understood(name: str) -> None:
 
 def test_every_public_initializer_has_a_name() -> None:
     public = {
-        member
-        for _, member in inspect.getmembers(initializers, inspect.isclass)
-        if issubclass(member, Initializer)
+        member for _, member in inspect.getmembers(initializers, inspect.isclass) if issubclass(member, Initializer)
     }
     assert public - OTHER_MEMBERS == set(CLASSES.values())
     assert set(initializers.__all__) <= set(dir(initializers))
@@ -642,15 +630,11 @@ def test_functions_of_numpy_are_initializers() -> None:
 
 
 def test_a_function_without_a_dtype_argument_is_refused_at_once() -> None:
-    with pytest.raises(
-        TypeError, match=r"must accept `\(shape, dtype=...\)`. Received: the signature \(shape\)"
-    ):
+    with pytest.raises(TypeError, match=r"must accept `\(shape, dtype=...\)`. Received: the signature \(shape\)"):
         initializers.get(lambda shape: np.zeros(shape))
 
 
-@pytest.mark.parametrize(
-    "values", [np.zeros((3, 2)), 0.0, np.zeros((2, 3), bool), np.full((2, 3), "a")], ids=repr
-)
+@pytest.mark.parametrize("values", [np.zeros((3, 2)), 0.0, np.zeros((2, 3), bool), np.full((2, 3), "a")], ids=repr)
 def test_a_function_must_return_numbers_of_the_shape(values: Any) -> None:
     initializer = initializers.FunctionInitializer(lambda shape, dtype: values)
     with pytest.raises(ValueError, match=r"must return numbers of the shape \(2, 3\). Received: shape"):

@@ -42,9 +42,7 @@ every_loss = pytest.mark.parametrize("loss", LOSSES, ids=describe)
 
 
 def takes_logits(loss: losses.Loss) -> bool:
-    return getattr(loss, "from_logits", False) or isinstance(
-        loss, losses.MeanSquaredError | losses.MeanAbsoluteError
-    )
+    return getattr(loss, "from_logits", False) or isinstance(loss, losses.MeanSquaredError | losses.MeanAbsoluteError)
 
 
 def make_batch(loss: losses.Loss, shape: tuple[int, ...], dtype: str = "float64") -> tuple[Array, Array]:
@@ -113,9 +111,7 @@ def test_per_sample_losses_equal_the_formula(loss: losses.Loss, shape: tuple[int
     values = with_reduction(loss, None)(y_true, y_pred)
     assert values.shape == shape[:-1]
     assert values.dtype == dtype
-    np.testing.assert_allclose(
-        values, naive_losses(loss, y_true, y_pred), rtol=1e-5 if dtype == "float32" else 1e-12
-    )
+    np.testing.assert_allclose(values, naive_losses(loss, y_true, y_pred), rtol=1e-5 if dtype == "float32" else 1e-12)
 
 
 @every_loss
@@ -231,9 +227,7 @@ def test_extreme_logits_and_probabilities_stay_finite(from_logits: bool) -> None
             assert np.any(gradient != 0) == from_logits
 
 
-@pytest.mark.parametrize(
-    "loss", [losses.BinaryCrossentropy(), losses.SparseCategoricalCrossentropy()], ids=describe
-)
+@pytest.mark.parametrize("loss", [losses.BinaryCrossentropy(), losses.SparseCategoricalCrossentropy()], ids=describe)
 def test_clipped_probability_has_gradient_zero_and_the_bound_itself_has_not(loss: losses.Loss) -> None:
     y_pred = np.array([[1e-7, 9e-8], [1 - 1e-7, 1.0]])
     y_true = np.array([0, 1]) if isinstance(loss, losses.SparseCategoricalCrossentropy) else np.ones((2, 2))
@@ -337,9 +331,7 @@ def test_a_function_that_returns_losses_and_gradient_is_a_loss() -> None:
     y_true, y_pred = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)) * 3
     weights = rng.random(4)
     _, gradient = loss.value_and_gradient(y_true, y_pred, sample_weight=weights)
-    np.testing.assert_allclose(
-        gradient, differentiate(loss, y_true, y_pred, sample_weight=weights), atol=1e-8
-    )
+    np.testing.assert_allclose(gradient, differentiate(loss, y_true, y_pred, sample_weight=weights), atol=1e-8)
     assert loss.name == "huber"
     with pytest.raises(ValueError, match="plain function"):
         loss.get_config()
@@ -347,9 +339,7 @@ def test_a_function_that_returns_losses_and_gradient_is_a_loss() -> None:
 
 def test_a_loss_per_element_is_weighted_per_sample() -> None:
     loss = losses.get(lambda y_true, y_pred: (abs(y_pred - y_true), np.sign(y_pred - y_true).astype(int)))
-    value, gradient = loss.value_and_gradient(
-        np.zeros((2, 2)), np.array([[1, 2], [3, 4]]), sample_weight=[2, 0]
-    )
+    value, gradient = loss.value_and_gradient(np.zeros((2, 2)), np.array([[1, 2], [3, 4]]), sample_weight=[2, 0])
     assert value == 6 / 4
     np.testing.assert_array_equal(gradient, np.array([[0.5, 0.5], [0, 0]], "float32"))
 
@@ -368,9 +358,7 @@ def test_a_function_that_returns_something_else_is_refused(function: Any, error:
 
 
 @pytest.mark.parametrize("loss", LOSSES[:4] + LOSSES[6:8], ids=describe)
-@pytest.mark.parametrize(
-    ("true_shape", "pred_shape"), [((3, 2), (3, 4)), ((3,), (3, 2)), ((1, 4), (3, 4)), ((), (3,))]
-)
+@pytest.mark.parametrize(("true_shape", "pred_shape"), [((3, 2), (3, 4)), ((3,), (3, 2)), ((1, 4), (3, 4)), ((), (3,))])
 def test_shapes_that_do_not_match_are_named(loss: losses.Loss, true_shape: Any, pred_shape: Any) -> None:
     with pytest.raises(ValueError, match="`y_true` and `y_pred`") as caught:
         loss(np.zeros(true_shape), np.zeros(pred_shape))
@@ -431,9 +419,7 @@ def test_a_single_number_is_no_prediction() -> None:
         (losses.SparseCategoricalCrossentropy, {"ignore_class": 1.0}, TypeError),
     ],
 )
-def test_a_wrong_option_is_refused_by_name(
-    kind: Any, arguments: dict[str, Any], error: type[Exception]
-) -> None:
+def test_a_wrong_option_is_refused_by_name(kind: Any, arguments: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error, match=f"`{next(iter(arguments))}`.* Received: "):
         kind(**arguments)
 

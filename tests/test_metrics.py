@@ -105,10 +105,7 @@ def test_both_categorical_accuracies_agree_with_a_loop(n: int, length: int, clas
     rng = np.random.default_rng(seed)
     labels, y_pred = rng.integers(0, classes, (n, length)), rng.random((n, length, classes))
     weights = rng.random((n, length)) + 0.1
-    right = [
-        weights[i] * (max(range(classes), key=y_pred[i].__getitem__) == labels[i])
-        for i in np.ndindex(n, length)
-    ]
+    right = [weights[i] * (max(range(classes), key=y_pred[i].__getitem__) == labels[i]) for i in np.ndindex(n, length)]
     expected = pytest.approx(sum(right) / weights.sum())
     assert feed(metrics.SparseCategoricalAccuracy(), (labels, y_pred, weights)) == expected
     assert feed(metrics.SparseCategoricalAccuracy(), (labels[..., None], y_pred, weights)) == expected
@@ -169,15 +166,11 @@ def test_auc_of_logits_is_the_auc_of_their_probabilities() -> None:
     logits[:2, 0] = 1e5, -1e5
     with np.errstate(over="ignore"):
         probabilities = 1 / (1 + np.exp(-logits))
-    assert feed(metrics.AUC(from_logits=True), (y_true, logits)) == feed(
-        metrics.AUC(), (y_true, probabilities)
-    )
+    assert feed(metrics.AUC(from_logits=True), (y_true, logits)) == feed(metrics.AUC(), (y_true, probabilities))
 
 
 def test_auc_clips_predictions_outside_of_the_unit_interval() -> None:
-    assert feed(metrics.AUC(), ([0, 1, 1], [-3.0, 0.5, 7.0])) == feed(
-        metrics.AUC(), ([0, 1, 1], [0.0, 0.5, 1.0])
-    )
+    assert feed(metrics.AUC(), ([0, 1, 1], [-3.0, 0.5, 7.0])) == feed(metrics.AUC(), ([0, 1, 1], [0.0, 0.5, 1.0]))
 
 
 @pytest.mark.parametrize("curve", ["ROC", "PR"])
@@ -267,9 +260,7 @@ def test_weights_that_do_not_fit_are_refused(argument: str) -> None:
         (metrics.BinaryAccuracy, {"threshold": float("nan")}, ValueError),
     ],
 )
-def test_a_wrong_option_is_refused_by_name(
-    kind: Any, arguments: dict[str, Any], error: type[Exception]
-) -> None:
+def test_a_wrong_option_is_refused_by_name(kind: Any, arguments: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error, match=f"`{next(iter(arguments))}`.* Received: "):
         kind(**arguments)
 

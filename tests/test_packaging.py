@@ -119,9 +119,7 @@ def test_every_example_with_a_prompt_on_a_page_is_run() -> None:
 
 
 def test_an_example_that_is_passed_over_is_noticed() -> None:
-    assert find_examples_that_do_not_run("```{doctest}\n>>> 1\n1\n```\n\n```python\n>>> 2\n3\n```") == [
-        ">>> 2\n3\n"
-    ]
+    assert find_examples_that_do_not_run("```{doctest}\n>>> 1\n1\n```\n\n```python\n>>> 2\n3\n```") == [">>> 2\n3\n"]
 
 
 def test_python_blocks_of_the_readme_run_in_their_order() -> None:

@@ -56,8 +56,7 @@ def reference_orthogonal(weights: Array, factor: float) -> float:
     rows = [[float(number) for number in row] for row in weights]
     units = [[number / max(math.hypot(*row), 1e-7) for number in row] for row in rows]
     pairs = [
-        abs(math.fsum(a * b for a, b in zip(one, two, strict=True)))
-        for one, two in itertools.combinations(units, 2)
+        abs(math.fsum(a * b for a, b in zip(one, two, strict=True))) for one, two in itertools.combinations(units, 2)
     ]
     return factor * math.fsum(pairs) / max(len(pairs), 1)
 
@@ -88,9 +87,7 @@ def test_the_orthogonal_penalty_is_the_mean_absolute_cosine_of_all_pairs(weights
 
 @pytest.mark.parametrize("regularizer", ALL, ids=repr)
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5), (1, 4), (2, 1)])
-def test_the_gradient_is_the_derivative_of_the_penalty(
-    regularizer: Regularizer, shape: tuple[int, ...]
-) -> None:
+def test_the_gradient_is_the_derivative_of_the_penalty(regularizer: Regularizer, shape: tuple[int, ...]) -> None:
     weights = np.random.default_rng(1).normal(size=shape)
     expected = difference_quotients(regularizer, weights)
     np.testing.assert_allclose(regularizer.gradient(weights), expected, rtol=1e-6, atol=1e-9)
@@ -110,9 +107,7 @@ def test_the_gradient_has_the_shape_and_dtype_of_the_weights(regularizer: Regula
 def test_a_row_local_gradient_depends_on_its_row_alone(regularizer: Regularizer) -> None:
     weights = np.random.default_rng(2).normal(size=(6, 4)).astype("float32")
     assert regularizer.is_row_local
-    np.testing.assert_array_equal(
-        regularizer.gradient(weights)[[4, 1]], regularizer.gradient(weights[[4, 1]])
-    )
+    np.testing.assert_array_equal(regularizer.gradient(weights)[[4, 1]], regularizer.gradient(weights[[4, 1]]))
 
 
 def test_the_orthogonal_regularizer_is_not_row_local() -> None:
@@ -175,9 +170,7 @@ def test_the_orthogonal_regularizer_refuses_what_is_no_matrix() -> None:
 
 
 @pytest.mark.parametrize(("factor", "error"), NOT_FACTORS)
-@pytest.mark.parametrize(
-    ("cls", "name"), [(L1, "l1"), (L2, "l2"), (L1L2, "l2"), (OrthogonalRegularizer, "factor")]
-)
+@pytest.mark.parametrize(("cls", "name"), [(L1, "l1"), (L2, "l2"), (L1L2, "l2"), (OrthogonalRegularizer, "factor")])
 def test_a_factor_must_be_a_number_that_is_not_negative(
     cls: type[Regularizer], name: str, factor: Any, error: type[Exception]
 ) -> None:
@@ -291,9 +284,7 @@ def test_a_plain_function_gives_its_value_but_no_gradient() -> None:
     assert isinstance(regularizer, FunctionRegularizer)
     assert regularizer(np.array([1.0, 2.0])) == 9.0
     assert not regularizer.is_row_local
-    with pytest.raises(
-        TypeError, match=r"sum_of_cubes has no gradient.*an object with a `gradient\(weights\)` method"
-    ):
+    with pytest.raises(TypeError, match=r"sum_of_cubes has no gradient.*an object with a `gradient\(weights\)` method"):
         regularizer.gradient(np.ones(2))
     with pytest.raises(ValueError, match="sum_of_cubes is a plain function and has no config"):
         regularizers.serialize(regularizer)

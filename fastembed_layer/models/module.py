@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -117,11 +117,11 @@ class Module:
         return list(found.values())
 
 
-def _contents(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        yield from value.values()
-    elif isinstance(value, list | tuple):
-        yield from value
+CONTAINERS = (dict, list, tuple)
+
+
+def _contents(container: Any) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _collect_modules(container: Any, found: dict[int, Module]) -> None:
@@ -130,7 +130,7 @@ def _collect_modules(container: Any, found: dict[int, Module]) -> None:
             if id(value) not in found:
                 found[id(value)] = value
                 _collect_modules(vars(value), found)
-        else:
+        elif isinstance(value, CONTAINERS):
             _collect_modules(value, found)
 
 
@@ -138,5 +138,5 @@ def _own_parameters(container: Any) -> Iterator[Parameter]:
     for value in _contents(container):
         if isinstance(value, Parameter):
             yield value
-        elif not isinstance(value, Module):
+        elif isinstance(value, CONTAINERS):
             yield from _own_parameters(value)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastembed_layer.named import NamedObjects
+from fastembed_layer.optimizers import schedules
 from fastembed_layer.optimizers.adadelta import Adadelta
 from fastembed_layer.optimizers.adagrad import Adagrad
 from fastembed_layer.optimizers.adam import Adam
@@ -37,6 +38,7 @@ __all__ = [
     "RowwiseAdam",
     "RowwiseLamb",
     "get",
+    "schedules",
 ]
 
 OPTIMIZERS: NamedObjects[Optimizer] = NamedObjects("optimizer", Optimizer)

@@ -105,7 +105,7 @@ class Ftrl(Optimizer):
 
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
-        return IdleMotion("ftrl", self._numbers(), moves_fresh_rows=False)
+        return IdleMotion("ftrl", self._numbers(), np.zeros((1, 1)), moves_fresh_rows=False)
 
     def idle_amount(self, learning_rate: float, step: int) -> Array:
         """Return what one step records: its rate."""

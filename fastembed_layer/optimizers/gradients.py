@@ -9,7 +9,7 @@ import numpy as np
 
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.row_gradient import RowGradient
-from fastembed_layer.table import Parameter
+from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 Gradient = Array | RowGradient
@@ -62,12 +62,24 @@ def group_ids(parameter: Parameter, gradient: Gradient) -> Any:
 
 
 def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
-    """Project a parameter after its update: the touched rows where the constraint is row-local, else all."""
+    """Project a parameter after its update: the touched rows where that is enough, else all.
+
+    It is enough for a constraint that is row-local, as long as the optimizer does not move rows outside the batch.
+    """
     constraint = parameter.constraint
     if constraint is None:
         return
-    if isinstance(gradient, RowGradient) and getattr(constraint, "is_row_local", False):
+    if (
+        isinstance(gradient, RowGradient)
+        and getattr(constraint, "is_row_local", False)
+        and not _moves_idle_rows(parameter)
+    ):
         touched = np.unique(gradient.ids)
         parameter.storage[touched] = constraint(parameter.storage[touched])
     else:
         parameter.value[...] = constraint(parameter.value)
+
+
+def _moves_idle_rows(parameter: Parameter) -> bool:
+    """Tell whether rows outside a batch have moved, so that a constraint has to be applied to all of them."""
+    return isinstance(parameter, Table) and parameter.idle is not None and parameter.idle.moves

@@ -54,6 +54,11 @@ class IdleMotion(NamedTuple):
     running: bool = False
     moves_fresh_rows: bool = True
 
+    @property
+    def moves_rows(self) -> bool:
+        """Whether the rows themselves change, and not their slots only."""
+        return self.weights is not NO_SUMS
+
 
 class IdleBook:
     """The idle rows of all tables of one optimizer.
@@ -94,6 +99,7 @@ class IdleBook:
                     decays and motion.moves_fresh_rows,
                 )
             table.idle = self._entries[table]
+            table.idle.moves = motion.moves_rows or table in decayed
         self._part_clocks(tables)
         self._restart_full_clocks(tables)
 

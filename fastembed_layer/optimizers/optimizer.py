@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from fastembed_layer.checks import check_choice, check_flag, check_number, check_positive
+from fastembed_layer.checks import check_choice, check_flag, check_positive
 from fastembed_layer.dispatch import backend_of
+from fastembed_layer.optimizers import schedules
 from fastembed_layer.optimizers.accumulation import Accumulation
 from fastembed_layer.optimizers.average import MovingAverages
 from fastembed_layer.optimizers.clipping import Clipping
@@ -25,11 +26,11 @@ from fastembed_layer.optimizers.gradients import (
     merge_pairs,
 )
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
+from fastembed_layer.optimizers.schedules.base import Schedule as Schedule
 from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import Cotangents, record
 
 Array = np.ndarray[Any, Any]
-Schedule = Callable[[int], float]
 
 UPDATE_MODES = ("exact", "lazy")
 
@@ -129,7 +130,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        self._learning_rate = value if callable(value) else check_number(value, "learning_rate", low=0.0)
+        self._learning_rate: float | Schedule = schedules.get(value)
 
     @property
     def rule(self) -> str:
@@ -235,7 +236,7 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer without state."""
-        config = {"name": self.name, "learning_rate": self.learning_rate, "update": self.update}
+        config = {"name": self.name, "learning_rate": schedules.serialize(self.learning_rate), "update": self.update}
         own = {
             "check_numerics": self.check_numerics,
             "weight_decay": self.decay.rate,

@@ -30,8 +30,6 @@ Array = np.ndarray[Any, Any]
 
 ROWS, COLUMNS, STEPS = 80, 6, 500
 LARGEST_DIFFERENCE = 1e-5  # relative to the largest weight
-# Keras computes 1 - beta_2 ** step from 0.999 rounded to float32, 1e-5 off at first; it holds this number exactly.
-BETAS = {"beta_1": 0.9, "beta_2": 1 - 2.0**-10}
 DECAY = {"weight_decay": 0.1}
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -41,13 +39,13 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"clipvalue": 0.1, **DECAY}),
     ("Adadelta", {}),
     ("Adadelta", {"rho": 0.8, "clipnorm": 0.5, **DECAY}),
-    ("Adam", {**BETAS, "clipnorm": 0.5, **DECAY}),
-    ("Adam", {**BETAS, "amsgrad": True, "global_clipnorm": 0.5}),
-    ("AdamW", {**BETAS, "clipvalue": 0.1}),
+    ("Adam", {"clipnorm": 0.5, **DECAY}),
+    ("Adam", {"amsgrad": True, "global_clipnorm": 0.5}),
+    ("AdamW", {"clipvalue": 0.1}),
     ("Adamax", {}),
     ("Adamax", {"beta_2": 0.9, "clipnorm": 0.5, **DECAY}),
-    ("Nadam", BETAS),
-    ("Nadam", {**BETAS, "clipnorm": 0.5, **DECAY}),
+    ("Nadam", {}),
+    ("Nadam", {"clipnorm": 0.5, **DECAY}),
     ("Ftrl", {}),
     ("Ftrl", {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.1, "beta": 0.1, "clipvalue": 0.1}),
     ("Ftrl", {"l2_shrinkage_regularization_strength": 0.1, **DECAY}),
@@ -109,7 +107,7 @@ def test_exact_mode_is_dense_keras(name: str, options: dict[str, Any]) -> None:
     assert find_difference(ours, theirs, make_start(ROWS, name)) <= LARGEST_DIFFERENCE
 
 
-@pytest.mark.parametrize("options", [BETAS, {**BETAS, **DECAY}], ids=str)
+@pytest.mark.parametrize("options", [{}, DECAY], ids=str)
 def test_row_wise_lamb_over_one_row_is_keras_s_lamb(options: dict[str, Any]) -> None:
     mine, keras_s = make_rates()
     ours, theirs = optimizers.RowwiseLamb(mine, **options), keras.optimizers.Lamb(keras_s, **options)

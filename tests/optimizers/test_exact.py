@@ -20,10 +20,10 @@ from dense_optimizers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastembed_layer import RowGradient, idle_rows, optimizers
+from fastembed_layer import RowGradient, constraints, idle_rows, optimizers
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.idle_series import centered_series, interpolation_weights
-from fastembed_layer.table import Table
+from fastembed_layer.table import Parameter, Table
 
 ROWS, COLUMNS = 12, 5
 
@@ -423,3 +423,16 @@ def test_adam_series_that_do_not_converge_are_not_used(betas):
 def test_unknown_update_mode_is_refused(update):
     with pytest.raises(ValueError, match="`update` must be one of 'exact', 'lazy'"):
         optimizers.Adam(update=update)
+
+
+def test_a_row_local_constraint_reaches_idle_rows_that_move():
+    """Dense Keras projects after every step, also rows that only their momentum moves."""
+    table, dense = Table(np.full((3, 2), 0.01)), Parameter(np.full((3, 2), 0.01))
+    first, second = optimizers.Adam(0.01), optimizers.Adam(0.01)
+    for weight in (table, dense):
+        weight.constraint = constraints.MaxNorm(0.05, axis=1)
+    for step in range(60):
+        gradient = RowGradient(np.array([0 if step < 5 else 1]), np.full((1, 2), -1.0), (3, 2))
+        first.apply_gradients([(gradient, table)])
+        second.apply_gradients([(gradient.to_dense(), dense)])
+    np.testing.assert_allclose(table.numpy(), dense.numpy(), rtol=0, atol=1e-9)

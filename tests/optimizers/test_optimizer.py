@@ -357,3 +357,11 @@ def test_one_two_and_more_threads_give_the_same_bits(maker: Any, update: str) ->
     for other in results[1:]:
         for ours, theirs in zip(results[0], other, strict=True):
             assert_same_bits(theirs, ours)
+
+
+def test_a_schedule_survives_the_round_trip_through_a_config() -> None:
+    optimizer = optimizers.Adam(optimizers.schedules.CosineDecay(0.1, 100))
+    twin = optimizers.Adam.from_config(optimizer.get_config())
+    assert [twin.learning_rate(step) for step in (0, 50, 100)] == [
+        optimizer.learning_rate(step) for step in (0, 50, 100)
+    ]
