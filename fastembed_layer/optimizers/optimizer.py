@@ -10,7 +10,6 @@ import numpy as np
 
 from fastembed_layer.checks import check_choice, check_flag, check_positive
 from fastembed_layer.dispatch import backend_of
-from fastembed_layer.optimizers import schedules
 from fastembed_layer.optimizers.accumulation import Accumulation
 from fastembed_layer.optimizers.average import MovingAverages
 from fastembed_layer.optimizers.clipping import Clipping
@@ -26,7 +25,9 @@ from fastembed_layer.optimizers.gradients import (
     merge_pairs,
 )
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
-from fastembed_layer.optimizers.schedules.base import Schedule as Schedule
+from fastembed_layer.optimizers.schedules.base import Schedule, serialize
+from fastembed_layer.optimizers.schedules.base import get as get_schedule
+from fastembed_layer.optimizers.slots import make_slots
 from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import Cotangents, record
 
@@ -130,7 +131,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        self._learning_rate: float | Schedule = schedules.get(value)
+        self._learning_rate: float | Schedule = get_schedule(value)
 
     @property
     def rule(self) -> str:
@@ -198,11 +199,7 @@ class Optimizer:
     def slots_of(self, parameter: Parameter) -> dict[str, Array]:
         """Return the state arrays of a parameter by name, made at the first call."""
         if parameter not in self.slots:
-            own, row_wise = parameter.shape, (*parameter.shape[:-1], 1)
-            self.slots[parameter] = {
-                name: _filled(row_wise if name in self.row_wise_slots else own, parameter.dtype, value)
-                for name, value in self.slot_values().items()
-            }
+            self.slots[parameter] = make_slots(parameter, self.slot_values(), self.row_wise_slots)
         return self.slots[parameter]
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
@@ -236,7 +233,7 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer without state."""
-        config = {"name": self.name, "learning_rate": schedules.serialize(self.learning_rate), "update": self.update}
+        config = {"name": self.name, "learning_rate": serialize(self.learning_rate), "update": self.update}
         own = {
             "check_numerics": self.check_numerics,
             "weight_decay": self.decay.rate,
@@ -250,6 +247,10 @@ class Optimizer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make an optimizer from what `get_config` returned, here or in Keras."""
+        if config.get("decay"):
+            raise ValueError(
+                "`decay` is now a schedule: pass learning_rate=schedules.InverseTimeDecay(rate, 1, decay)."
+            )
         return cls(**{key: value for key, value in config.items() if key not in WITHOUT_EFFECT})
 
     def _step(self, pairs: Pairs) -> None:
@@ -294,8 +295,3 @@ class Optimizer:
                 f"{rate} at step {self.iterations}."
             )
         return rate
-
-
-def _filled(shape: tuple[int, ...], dtype: np.dtype[Any], value: float) -> Array:
-    """Zeros stay unwritten, so that a row's slot takes up memory only once the row is trained."""
-    return np.zeros(shape, dtype) if value == 0 else np.full(shape, value, dtype)
