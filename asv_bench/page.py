@@ -11,7 +11,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 PICTURE = PAGE.parent / "images" / "benchmarks.png"
 BEGIN = "<!-- asv_bench/report.py writes from here -->"
 END = "<!-- asv_bench/report.py writes to here -->"
-NAMES = {"torch": "PyTorch", "fbgemm": "FBGEMM", "keras": "Keras"}
+NAMES = {"numpy": "numpy", "torch": "PyTorch", "fbgemm": "FBGEMM", "keras": "Keras"}
 
 Run = Mapping[str, Any]  # what `report.py` measured in one process
 Result = Mapping[str, Any]  # one line of a table
@@ -68,14 +68,14 @@ FORMATS: dict[str, Callable[[float], str]] = {
 
 
 def merge_runs(runs: Sequence[Run]) -> dict[str, dict[str, Line]]:
-    """Return the lines of each section by case; ratios are always of one run."""
+    """Return the lines of each section by case; ratios are always of one run, and the first run that has one counts."""
     sections: dict[str, dict[str, Line]] = {}
     for run in runs:
         for result in run["results"]:
             lines = sections.setdefault(result["section"], {})
             line = _read_line(result)
             known = lines.get(result["case"])
-            lines[result["case"]] = line if known is None else known._replace(others=known.others | line.others)
+            lines[result["case"]] = line if known is None else known._replace(others=line.others | known.others)
     return sections
 
 
@@ -86,7 +86,8 @@ def format_table(lines: Mapping[str, Line], unit: str) -> str:
     """
     show = FORMATS[unit]
     base = next(iter(lines.values())).base
-    columns = list(dict.fromkeys(name for line in lines.values() for name in line.others))
+    found = dict.fromkeys(name for line in lines.values() for name in line.others)
+    columns = sorted(found, key=lambda name: list(NAMES).index(name) if name in NAMES else -1)
     limited = any(line.limit is not None for line in lines.values())
     head = ["", _name(base), *(["times the limit"] if limited else []), *map(_name, columns)]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]

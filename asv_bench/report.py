@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the comparisons; with ``--json`` the file is written after each of them, so that none is lost."""
-    run = describe_run()
+    run = describe_run() | {"quick": options.quick}
     scale, plan = (QUICK, ONCE) if options.quick else (Scale(), Plan())
     for section in SECTIONS:
         if options.only and section.name not in options.only:
@@ -199,7 +199,9 @@ def find_versions() -> dict[str, str]:
 
 
 def write_page(runs: list[dict[str, Any]]) -> None:
-    """Rewrite the generated part of the page, and draw its picture."""
+    """Rewrite the generated part of the page, and draw its picture; numbers of ``--quick`` are refused."""
+    if any(run["quick"] for run in runs):
+        raise SystemExit("The page takes no numbers that were measured with --quick.")
     from picture import draw_picture
 
     drawn = draw_picture(page.merge_runs(runs), page.PICTURE)

@@ -82,6 +82,7 @@ def fake_run(**samples: dict[str, list[float]]) -> dict[str, Any]:
     """A run of `report.py` with made-up numbers: a section ``lookup`` with a line for each keyword."""
     return {
         "date": "2030-01-02",
+        "quick": False,
         "machine": "an abacus, 2 cores",
         "threads": 2,
         "versions": {"fastembed_layer": "9.9", "torch": "8.8"},
@@ -148,13 +149,13 @@ def test_distributions_differ_in_their_number_of_rows(
     assert distinct <= len(np.unique(workload.batches()[0])) <= 1.2 * distinct
 
 
-@pytest.mark.parametrize("pattern", ["first 100,000 rows", "100,000 rows apart"])
+@pytest.mark.parametrize("pattern", ["the first 100,000 rows", "100,000 rows far apart"])
 def test_confined_ids_touch_the_same_number_of_rows_in_every_table(
     pattern: str, load: Callable[[str], ModuleType]
 ) -> None:
     module = load("benchmarks.vocabulary")
     small, large = (module.make_workload(rows, pattern) for rows in (100_000, 10_000_000))
-    stride = 100 if pattern == "100,000 rows apart" else 1
+    stride = 100 if pattern == "100,000 rows far apart" else 1
     np.testing.assert_array_equal(large.batches()[0], stride * small.batches()[0])
     assert max(batch.max() for batch in large.batches()) < large.rows
 
@@ -190,7 +191,8 @@ def test_a_line_holds_medians_and_their_ratios(load: Callable[[str], ModuleType]
 def test_ratios_of_merged_runs_are_of_one_run(load: Callable[[str], ModuleType]) -> None:
     page = load("page")
     first = fake_run(uniform={"fastembed_layer": [0.004], "torch": [0.028]})
-    second = fake_run(uniform={"fastembed_layer": [0.002], "keras": [0.020]}, zipf={"fastembed_layer": [0.001]})
+    costs = {"fastembed_layer": [0.002], "torch": [9.0], "keras": [0.020]}
+    second = fake_run(uniform=costs, zipf={"fastembed_layer": [0.001]})
     lines = page.merge_runs([first, second])["lookup"]
     assert lines["uniform"].cost == 0.004
     assert lines["uniform"].others == {"torch": (0.028, 7.0), "keras": (0.020, 10.0)}
@@ -246,6 +248,11 @@ def test_a_page_is_merged_from_files_and_gets_its_picture(
     assert "28.0 ms (7.0)" in text
     assert "](images/benchmarks.png)" in text
     assert page.PICTURE.stat().st_size > 5_000
+
+
+def test_numbers_of_a_quick_run_do_not_get_into_the_page(load: Callable[[str], ModuleType]) -> None:
+    with pytest.raises(SystemExit, match="--quick"):
+        load("report").write_page([fake_run(uniform={"fastembed_layer": [0.004]}) | {"quick": True}])
 
 
 def test_a_comparison_runs_from_end_to_end(

@@ -11,8 +11,8 @@ COLUMNS = 16
 REACH = 100_000
 PATTERNS = {
     "all rows": "drawn from the whole table",
-    "first 100,000 rows": "drawn from 100,000 rows that lie side by side, so caches hold the same in every table",
-    "100,000 rows apart": "drawn from 100,000 rows at equal distances over the whole table",
+    "the first 100,000 rows": "drawn from 100,000 rows that lie side by side, so caches hold the same in every table",
+    "100,000 rows far apart": "drawn from 100,000 rows at equal distances over the whole table",
 }
 
 
@@ -21,7 +21,7 @@ def make_workload(rows: int, pattern: str) -> Workload:
     workload = Workload(rows, COLUMNS, BATCH)
     if pattern == "all rows":
         return workload
-    stride = max(1, rows // REACH) if pattern == "100,000 rows apart" else 1
+    stride = max(1, rows // REACH) if pattern == "100,000 rows far apart" else 1
     return workload.change(reach=REACH, stride=stride)
 
 

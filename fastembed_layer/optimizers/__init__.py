@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastembed_layer.named import NamedObjects
-from fastembed_layer.optimizers import schedules
 from fastembed_layer.optimizers.adadelta import Adadelta
 from fastembed_layer.optimizers.adagrad import Adagrad
 from fastembed_layer.optimizers.adam import Adam
@@ -20,6 +19,7 @@ from fastembed_layer.optimizers.rmsprop import RMSprop
 from fastembed_layer.optimizers.rowwise_adagrad import RowwiseAdagrad
 from fastembed_layer.optimizers.rowwise_adam import RowwiseAdam
 from fastembed_layer.optimizers.rowwise_lamb import RowwiseLamb
+from fastembed_layer.optimizers.schedules import LearningRateSchedule
 from fastembed_layer.optimizers.sgd import SGD
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "LearningRateSchedule",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -38,7 +39,6 @@ __all__ = [
     "RowwiseAdam",
     "RowwiseLamb",
     "get",
-    "schedules",
 ]
 
 OPTIMIZERS: NamedObjects[Optimizer] = NamedObjects("optimizer", Optimizer)

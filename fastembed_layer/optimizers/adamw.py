@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.optimizers.adam import Adam
-from fastembed_layer.optimizers.optimizer import Schedule
+from fastembed_layer.optimizers.schedules.base import Schedule
 
 
 class AdamW(Adam):

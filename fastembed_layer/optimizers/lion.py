@@ -9,7 +9,8 @@ import numpy as np
 from fastembed_layer.checks import check_number
 from fastembed_layer.idle_rows import LONGEST
 from fastembed_layer.optimizers.idle_book import IdleMotion, logarithm
-from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
+from fastembed_layer.optimizers.optimizer import Optimizer
+from fastembed_layer.optimizers.schedules.base import Schedule
 
 
 class Lion(Optimizer):

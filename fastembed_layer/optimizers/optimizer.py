@@ -248,9 +248,7 @@ class Optimizer:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make an optimizer from what `get_config` returned, here or in Keras."""
         if config.get("decay"):
-            raise ValueError(
-                "`decay` is now a schedule: pass learning_rate=schedules.InverseTimeDecay(rate, 1, decay)."
-            )
+            raise ValueError("`decay` is a schedule now: pass learning_rate=InverseTimeDecay(rate, 1, decay).")
         return cls(**{key: value for key, value in config.items() if key not in WITHOUT_EFFECT})
 
     def _step(self, pairs: Pairs) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastembed_layer.checks import check_flag, check_number
 from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
-from fastembed_layer.optimizers.optimizer import Optimizer, Schedule
+from fastembed_layer.optimizers.optimizer import Optimizer
+from fastembed_layer.optimizers.schedules.base import Schedule
 
 
 class RMSprop(Optimizer):
