@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.aligned import empty_aligned
 from fastembed_layer.dispatch import BACKENDS
 
 Array = np.ndarray[Any, Any]
@@ -93,7 +94,7 @@ def allocate_table(shape: tuple[int, int], dtype: Any, layer_name: str) -> Array
     try:
         if available is not None and needed > available:
             raise MemoryError
-        return np.empty(shape, dtype)
+        return empty_aligned(shape, dtype)
     except (MemoryError, ValueError, OverflowError) as error:
         known = "" if available is None else f", and {format_bytes(available)} are available"
         raise MemoryError(

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.aligned import empty_aligned
+
 Array = np.ndarray[Any, Any]
 
 SMALLEST = 1 << 17  # bytes; the C library recycles smaller blocks well by itself
@@ -46,7 +48,7 @@ class _FreeBlocks:
             for place in reversed(range(len(self.blocks))):
                 if nbytes <= self.blocks[place].nbytes <= 2 * nbytes:
                     return self.blocks.pop(place)
-        return np.empty(-(-nbytes // GRANULE) * GRANULE, np.uint8)
+        return empty_aligned((-(-nbytes // GRANULE) * GRANULE,), np.uint8)
 
     def give_back(self, block: Array) -> None:
         """Keep a block for later."""

@@ -38,9 +38,10 @@ def _prefetch_bytes(builder: Any, start: Any, count: Any) -> None:
     function_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
     function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], function_type)
     flags = [number(flag) for flag in (READ, KEEP_CLOSE, DATA)]
-    step = address_type(CACHE_LINE)
-    with cgutils.for_range_slice(builder, address_type(0), count, step, address_type) as (offset, _):
-        builder.call(function, [builder.inttoptr(builder.add(start, offset), cgutils.voidptr_t), *flags])
+    step, end = address_type(CACHE_LINE), builder.add(start, count)
+    line = builder.and_(start, address_type(-CACHE_LINE))  # else the last line of an unaligned row would be left out
+    with cgutils.for_range_slice(builder, line, end, step, address_type) as (address, _):
+        builder.call(function, [builder.inttoptr(address, cgutils.voidptr_t), *flags])
 
 
 prefetch_rows: Any = _prefetch_rows  # the typing context, its first argument, is not the caller's

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.aligned import zeros_aligned
 from fastembed_layer.table import Parameter
 
 Array = np.ndarray[Any, Any]
@@ -20,5 +21,7 @@ def make_slots(parameter: Parameter, values: Mapping[str, float], row_wise: Coll
     slots = {}
     for name, value in values.items():
         shape = (*parameter.shape[:-1], 1) if name in row_wise else parameter.shape
-        slots[name] = np.zeros(shape, parameter.dtype) if value == 0 else np.full(shape, value, parameter.dtype)
+        slots[name] = zeros_aligned(shape, parameter.dtype)
+        if value != 0:
+            slots[name].fill(value)
     return slots
