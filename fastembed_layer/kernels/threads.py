@@ -123,19 +123,22 @@ class _Share(Future[Any]):
 
     def __init__(self, task: Callable[[int, int], Any], begin: int, end: int):
         super().__init__()
-        self.work = (task, begin, end)
+        self.work: Any = (task, begin, end)
         self.claim = threading.Lock()
 
     def run(self) -> None:
         """Do the work, unless a thread has begun it."""
         if not self.claim.acquire(blocking=False):
             return
-        task, begin, end = self.work
+        (task, begin, end), self.work = self.work, None
         _inside.a_task = True
         try:
-            self.set_result(task(begin, end))
+            result = task(begin, end)
         except BaseException as error:
             self.set_exception(error)
+        else:
+            del task  # it holds the caller's arrays, whose memory the caller may want again at once
+            self.set_result(result)
         finally:
             _inside.a_task = False
 
