@@ -54,7 +54,7 @@ class CpuBackend(Backend):
         else:
             kernel, first = moving.gather_bags, _idle_state(table)
             bad = run_parallel(
-                lambda begin, end: kernel(*first, ids, offsets, scales, out, _scratch_row(table), begin, end),
+                lambda begin, end: kernel(*first, ids, offsets, scales, out, *_scratch(table), begin, end),
                 len(out),
                 grain,
             )
@@ -104,14 +104,14 @@ class CpuBackend(Backend):
         gradient, keys = grouped
         values, scales = _as_dtype(gradient.values, table.dtype), _as_dtype(gradient.scales, table.dtype)
         numbers, share = _as_scalars(scalars, table.dtype), table.dtype.type(keep)
+        kernel: Kernel = RULES[rule].update_rows
         first: tuple[Any, ...] = ((table.storage, *slots),)
-        kernel = RULES[rule].update_rows
+        scratch_rows = 1
         if table.idle is not None:
-            kernel, first = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
+            kernel, first, scratch_rows = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table), 2
+        first += (keys, values, gradient.sources, scales, numbers, share)
         run_parallel(
-            lambda begin, end: kernel(
-                *first, keys, values, gradient.sources, scales, numbers, share, _scratch_row(table), begin, end
-            ),
+            lambda begin, end: kernel(*first, *_scratch(table, scratch_rows), begin, end),
             len(keys),
             _grain(table.storage),
         )
@@ -119,7 +119,7 @@ class CpuBackend(Backend):
     def finish_rows(self, table: Table) -> None:
         assert table.idle is not None
         kernel, first = IDLE_RULES[table.idle.rule].finish_rows, _idle_state(table)
-        run_parallel(lambda begin, end: kernel(*first, begin, end), table.input_dim, _grain(table.storage))
+        run_parallel(lambda begin, end: kernel(*first, *_scratch(table), begin, end), table.input_dim, _grain(table.storage))
 
     def update_dense(
         self,
@@ -178,9 +178,9 @@ def _idle_state(table: Table) -> tuple[Any, ...]:
     return state, (idle.last_steps, clock.series, clock.base, clock.now, clock.shrink, idle.constants)
 
 
-def _scratch_row(table: Table) -> Array:
-    """A row of work space for one thread: kernels do not allocate."""
-    return np.empty(table.output_dim, table.dtype)
+def _scratch(table: Table, count: int = 1) -> list[Array]:
+    """Rows of work space for one thread: kernels do not allocate."""
+    return [np.empty(table.output_dim, table.dtype) for _ in range(count)]
 
 
 def _grain(matrix: Array) -> int:

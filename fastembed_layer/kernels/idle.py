@@ -1,8 +1,9 @@
 """Idle rows: what the dense optimizer would have done to a row while no batch selected it.
 
 A rule has two functions for them. ``move_idle(state, row_id, target, gap, series, constants)`` writes the row as it
-is after some steps with gradient 0 to `target`, which may be the row itself; nothing else is written, so a lookup can
-use it. ``decay_slots(state, row_id, gap, series, constants)`` brings the slots up to date afterwards.
+is after some steps with gradient 0 to `target`, which is never the row itself; nothing else is written, so a lookup can
+use it. ``decay_slots(state, row_id, gap, series, constants)`` brings the slots up to date; the row is then still as it
+was.
 
 `gap` is the tuple (idle steps, entry of the row's last step in `series`, present shrink, share of the row that weight
 decay has left). `series` are the sums that the table's clock keeps, `constants` the numbers of the optimizer; both are
@@ -69,11 +70,6 @@ def shrink_idle(state: Any, row_id: Any, target: Any, gap: Any, series: Any, con
     row, share = state[0][row_id], target.dtype.type(gap[3])
     for column in range(len(target)):
         target[column] = share * row[column]
-
-
-@inlined
-def keep_row(state: Any, row_id: Any, target: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """For rules that bring the row itself up to date together with its slots."""
 
 
 @inlined

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.kernels.idle import keep_row
 from fastembed_layer.kernels.jit import inlined
 from fastembed_layer.kernels.rules.row_rule import RowRule
 
@@ -65,12 +64,13 @@ def move_idle_ftrl(state: Any, row_id: Any, target: Any, gap: Any, series: Any, 
 
 
 @inlined
-def move_row_ftrl(state: Any, row_id: Any, gap: Any, series: Any, constants: Any) -> Any:
-    """The row together with its linear term, as each step of one needs the other."""
-    row, accumulator, linear = state[0][row_id], state[1][row_id], state[2][row_id]
-    for column in range(len(row)):
-        moved = walk_ftrl(row[column], linear[column], accumulator[column], gap, series, constants)
-        row[column], linear[column] = moved
+def move_linear_ftrl(state: Any, row_id: Any, gap: Any, series: Any, constants: Any) -> Any:
+    """The linear term, which only shrinkage changes; each step of it needs the weight's."""
+    if constants[4] > 0:
+        row, accumulator, linear = state[0][row_id], state[1][row_id], state[2][row_id]
+        for column in range(len(row)):
+            moved = walk_ftrl(row[column], linear[column], accumulator[column], gap, series, constants)
+            linear[column] = moved[1]
 
 
-FTRL_RULES = {"ftrl": RowRule(update_row_ftrl, move_idle_ftrl, move_row_ftrl, keep_row)}
+FTRL_RULES = {"ftrl": RowRule(update_row_ftrl, move_idle_ftrl, move_linear_ftrl)}

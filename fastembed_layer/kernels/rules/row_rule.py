@@ -21,11 +21,8 @@ class RowRule(NamedTuple):
         one number per row. `scalars` is a tuple of numbers in the table's type, as the optimizer lists them.
     move_idle, decay_slots : callable
         What `fastembed_layer.kernels.idle` describes.
-    move_row : callable, optional
-        Takes the place of `move_idle` where `decay_slots` follows it.
     """
 
     update_row: RowFunction
     move_idle: RowFunction = shrink_idle
     decay_slots: RowFunction = keep_slots
-    move_row: RowFunction | None = None
