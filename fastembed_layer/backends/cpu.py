@@ -119,7 +119,8 @@ class CpuBackend(Backend):
     def finish_rows(self, table: Table) -> None:
         assert table.idle is not None
         kernel, first = IDLE_RULES[table.idle.rule].finish_rows, _idle_state(table)
-        run_parallel(lambda begin, end: kernel(*first, *_scratch(table), begin, end), table.input_dim, _grain(table.storage))
+        size, grain = table.input_dim, _grain(table.storage)
+        run_parallel(lambda begin, end: kernel(*first, *_scratch(table), begin, end), size, grain)
 
     def update_dense(
         self,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.kernels.jit import kernel
-from fastembed_layer.kernels.prefetch import prefetch_rows
+from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 from fastembed_layer.kernels.update import add_scaled
-
-AHEAD = 12  # rows between a prefetch and its use
 
 
 @kernel

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id
 from fastembed_layer.kernels.idle import scale_row, shrink_idle
 from fastembed_layer.kernels.jit import inlined, kernel
-from fastembed_layer.kernels.prefetch import prefetch_rows
+from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 from fastembed_layer.kernels.rules import ROW_RULES
 from fastembed_layer.kernels.rules.row_rule import RowRule
-from fastembed_layer.kernels.update import AHEAD, add_scaled, sum_segment
+from fastembed_layer.kernels.update import add_scaled, sum_segment
 
 
 @inlined

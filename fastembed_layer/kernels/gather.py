@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.kernels.jit import kernel
-from fastembed_layer.kernels.prefetch import prefetch_rows
-
-AHEAD = 12  # rows between a prefetch and its use; 8 to 16 measured alike
+from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 
 
 @kernel

@@ -12,9 +12,7 @@ from typing import Any
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id, key_position
 from fastembed_layer.kernels.idle import scale_row
 from fastembed_layer.kernels.jit import inlined, kernel
-from fastembed_layer.kernels.prefetch import prefetch_rows
-
-AHEAD = 8  # keys between a prefetch and its use
+from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 
 
 @inlined
