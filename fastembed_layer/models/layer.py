@@ -154,7 +154,8 @@ class Layer(Module):
         arrays = self.prepare(inputs)
         masks = self._find_masks(arrays) if mask is None else mask
         self.refuse_unsupported_mask(masks)
-        self.ensure_built(self.shape_of(arrays))
+        if not self.built or self._built_shape is None:
+            self.ensure_built(self.shape_of(arrays))
         if self._is_composite:
             return self._call_composite(arrays, bool(training), masks)
         self._last_penalties = []
