@@ -30,6 +30,7 @@ from fastembed_layer.placement import device
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.tape import GradientTape
+from fastembed_layer.warmup import warmup
 
 __all__ = [
     "Concatenate",
@@ -59,4 +60,5 @@ __all__ = [
     "optimizers",
     "regularizers",
     "set_threads",
+    "warmup",
 ]

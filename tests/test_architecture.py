@@ -26,7 +26,7 @@ FLOORS = (
     {"dispatch", "backends"},
     {"table", "row_gradient", "idle_rows", "ids", "ragged", "out_of_range", "placement"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
-    {"models", "embedding", "embedding_bag", "layers"},
+    {"models", "embedding", "embedding_bag", "layers", "warmup"},
     {"__init__"},
 )
 SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own files are always allowed
@@ -40,6 +40,7 @@ SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own 
     "embedding": {"models"},
     "embedding_bag": {"models", "embedding"},
     "layers": {"models", "embedding", "embedding_bag"},
+    "warmup": {"embedding", "embedding_bag"},
     "models.sequential": {"embedding", "layers"},  # an embedding has to come first; configs name layers
 }
 STRANGERS = {"backends.cpu": "backends.cuda", "backends.cuda": "backends.cpu"}

@@ -10,13 +10,14 @@ import hashlib
 import logging
 import os
 import pickle
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import register_jitable
 
@@ -24,6 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 logger = logging.getLogger("fastembed_layer")
 
+NOTABLE = 1.0  # seconds of compilation that are worth a line in the log
 SEAL_BYTES = hashlib.sha256().digest_size
 
 OPTIONS: dict[str, Any] = {
@@ -81,7 +83,26 @@ class KernelFile(IndexDataCacheFile):  # type: ignore[misc]
         return hashlib.sha256(f"{self._source_stamp}{key!r}".encode() + content).digest()
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]
+class _TimedCache:
+    """Between asking for a kernel and saving it numba compiles it; what takes long is logged."""
+
+    _missed_at = 0.0
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        found = super().load_overload(signature, target)  # type: ignore[misc]
+        self._missed_at = time.perf_counter()
+        return found
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        seconds = time.perf_counter() - self._missed_at
+        if seconds > NOTABLE:
+            logger.info(
+                "Compiled the kernel %s in %.1f s; `warmup` does it ahead of time.", data.fndesc.qualname, seconds
+            )
+        super().save_overload(signature, data)  # type: ignore[misc]
+
+
+class KernelCache(_TimedCache, FunctionCache):  # type: ignore[misc]
     """Numba's on-disk cache, but any kernel source invalidates it, and failing to write is no error."""
 
     def __init__(self, function: Callable[..., Any]):
@@ -93,6 +114,10 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
             super().save_overload(signature, data)
         except OSError as error:
             logger.info("The compiled kernel %s was not cached: %s", self._name, error)
+
+
+class NoCache(_TimedCache, NullCache):  # type: ignore[misc]
+    """Where there is no place to write to: nothing is kept."""
 
 
 def kernel(function: Function) -> Function:
@@ -110,6 +135,7 @@ def _compiled(function: Function, options: dict[str, Any]) -> Function:
     try:
         dispatcher._cache = KernelCache(function)
     except (RuntimeError, OSError) as error:
+        dispatcher._cache = NoCache()
         logger.info("Compiled kernels are not cached: %s", error)
     return dispatcher  # type: ignore[no-any-return]
 

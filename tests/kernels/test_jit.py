@@ -250,3 +250,19 @@ def test_a_fork_waits_until_no_thread_compiles(run_in_child: Callable[[Callable[
     compiler.join(PATIENCE)
     assert early == [False]
     assert make_kernel()(np.ones(3, "uint8"), 0, 3) == 3
+
+
+# ---- The log
+
+
+def test_a_long_compilation_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = np.ones(2)
+    with caplog.at_level(logging.INFO, logger="fastembed_layer"):
+        make_kernel()(numbers, 0, 2)
+        assert "Compiled the kernel" not in caplog.text
+        monkeypatch.setattr(jit, "NOTABLE", 0.0)
+        other = make_kernel()
+        other._cache = jit.NoCache()
+        other(numbers.astype(np.float32), 0, 2)
+    assert "Compiled the kernel" in caplog.text
+    assert "add_up" in caplog.text
