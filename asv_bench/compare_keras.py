@@ -1,7 +1,8 @@
 """Train one model by Keras on TensorFlow and by this package, on the same batches: same losses, and how much faster?
 
-    python asv_bench/compare_keras.py                    # 4 million rows; takes some 15 GB and a quarter of an hour
+    python asv_bench/compare_keras.py                    # 4 million rows; takes some 16 GB and ten minutes
     python asv_bench/compare_keras.py --columns 16       # a quarter of the memory and of the time
+    python asv_bench/compare_keras.py --bags 128         # small batches: Keras's step costs what the table costs
     python asv_bench/compare_keras.py --quick            # does it run?
     python asv_bench/compare_keras.py --json keras.json  # numbers only, where there is no matplotlib
     python asv_bench/compare_keras.py --draw keras.json  # the picture only, where there is no Keras
@@ -26,7 +27,7 @@ from benchmarks.rivals import get_system
 from benchmarks.timing import PAUSE
 from report import describe_machine, find_versions
 
-from fastembed_layer import Dense, Embedding, GlobalAveragePooling1D, Sequential
+from fastembed_layer import Dense, Embedding, EmbeddingBag, GlobalAveragePooling1D, Sequential
 from fastembed_layer.optimizers import Adam
 
 Array = np.ndarray[Any, Any]
@@ -37,8 +38,8 @@ LENGTH = 50  # ids in a bag
 FREQUENT = 4  # the higher, the more often the first rows are drawn
 RATE = 0.003
 UNTIMED = 3  # first steps, in which things are compiled and slots are made
-KERAS, EXACT, LAZY = "Keras", "exact", "lazy"
-COLORS = {KERAS: "#b9c4cc", EXACT: "#00798c", LAZY: "#d1495b"}
+KERAS, EXACT, BAG, LAZY = "Keras", "exact", "exact, EmbeddingBag", "lazy"
+COLORS = {KERAS: "#b9c4cc", EXACT: "#00798c", BAG: "#edae49", LAZY: "#d1495b"}
 
 
 class Task(NamedTuple):
@@ -72,12 +73,15 @@ FULL = Task(rows=4_000_000, columns=64, bags=4096, steps=200)
 QUICK = Task(rows=100_000, columns=16, bags=100, steps=20)
 
 
-def make_ours(task: Task, update: str) -> Any:
-    """Return the model of this package."""
+def make_ours(task: Task, update: str, bag: bool = False) -> Any:
+    """Return the model of this package, as written for Keras or with an `EmbeddingBag` that averages while it reads."""
     table, kernel = task.draw_start()
-    model = Sequential([Embedding(task.rows, task.columns, weights=table), GlobalAveragePooling1D(), Dense(1)])
+    size = (task.rows, task.columns)
+    averaged = [EmbeddingBag(*size)] if bag else [Embedding(*size), GlobalAveragePooling1D()]
+    model = Sequential([*averaged, Dense(1)])
     model.build((None, LENGTH))
-    model.layers[2].set_weights([kernel, np.zeros(1)])
+    model.layers[0].embeddings.assign(table)
+    model.layers[-1].set_weights([kernel, np.zeros(1)])
     model.compile(Adam(RATE, update=update), "mse")
     return model
 
@@ -108,7 +112,12 @@ def train_on(model: Any, ids: Array, targets: Array) -> float:
 def measure(task: Task) -> Run:
     """Train all models, in turns, and return losses and times."""
     use_threads()
-    models = {KERAS: make_keras(task), EXACT: make_ours(task, "exact"), LAZY: make_ours(task, "lazy")}
+    models = {
+        KERAS: make_keras(task),
+        EXACT: make_ours(task, "exact"),
+        BAG: make_ours(task, "exact", bag=True),
+        LAZY: make_ours(task, "lazy"),
+    }
     losses: dict[str, list[float]] = {name: [] for name in models}
     seconds: dict[str, list[float]] = {name: [] for name in models}
     for step, (ids, targets) in enumerate(task.draw_batches()):
@@ -137,7 +146,7 @@ def describe_run(run: Run) -> str:
         f"{task.rows:,} rows x {task.columns}, {task.bags * LENGTH:,} ids in a batch, {task.steps} steps of Adam",
     ]
     lines += [
-        f"{name:6}: {1e3 * seconds[name]:9.2f} ms a step; loss {losses[name][0]:.6f} to {losses[name][-1]:.6f}, "
+        f"{name:20}: {1e3 * seconds[name]:9.2f} ms a step; loss {losses[name][0]:.6f} to {losses[name][-1]:.6f}, "
         f"at most {relative_differences(run, name).max():.1e} from Keras's; "
         f"{seconds[KERAS] / seconds[name]:.1f} times as fast"
         for name in losses
@@ -155,10 +164,15 @@ def draw_picture(run: Run, path: Path) -> None:
     figure, (above, below) = pyplot.subplots(
         2, 1, figsize=(8, 6), sharex=True, height_ratios=(3, 2), layout="constrained", dpi=110
     )
-    labels = {KERAS: f"Keras {run['versions']['keras']}, Adam", EXACT: 'update="exact"', LAZY: 'update="lazy"'}
+    labels = {
+        KERAS: f"Keras {run['versions']['keras']}, Adam",
+        EXACT: 'update="exact"',
+        BAG: 'update="exact", EmbeddingBag',
+        LAZY: 'update="lazy"',
+    }
     for name, losses in run["losses"].items():
         steps = np.arange(1, len(losses) + 1)
-        width, style = (6, "-") if name == KERAS else (1.5, "--" if name == EXACT else "-")
+        width, style = (6, "-") if name == KERAS else (1.5, {EXACT: "--", BAG: ":"}.get(name, "-"))
         label = f"{labels[name]}: {1e3 * run['seconds'][name]:,.0f} ms a step"
         above.plot(steps, losses, style, color=COLORS[name], linewidth=width, label=label)
         if name != KERAS:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import set_threads
+from fastembed_layer.backends.aligned import zeros_aligned
 from fastembed_layer.kernels.threads import run_parallel
 
 Array = np.ndarray[Any, Any]
@@ -136,7 +137,8 @@ def measure_copy_speed(nbytes: int = 1 << 28, repeats: int = 7) -> float:
     The arrays are larger than any cache; the median of some repetitions counts.
     """
     use_threads()
-    source, target = np.ones(nbytes, np.uint8), np.ones(nbytes, np.uint8)
+    source, target = zeros_aligned((nbytes,), np.uint8), zeros_aligned((nbytes,), np.uint8)
+    source[:] = target[:] = 1
 
     def copy_part(begin: int, end: int) -> None:
         np.copyto(target[begin:end], source[begin:end])

@@ -17,7 +17,7 @@ from fastembed_layer.kernels.gather import gather_rows
 from fastembed_layer.kernels.group import ID_SHIFT, count_segments, pack_keys
 from fastembed_layer.kernels.random import DISTRIBUTIONS, fill_random_rows
 from fastembed_layer.kernels.rules import RULES
-from fastembed_layer.kernels.threads import run_parallel
+from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
 from fastembed_layer.kernels.update import sum_duplicates
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]
-
-BYTES_PER_THREAD = 1 << 18  # work below this is done before a second thread has woken up
 
 
 class CpuBackend(Backend):

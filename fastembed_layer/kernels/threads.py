@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+BYTES_PER_THREAD = 1 << 18  # work below this is done before a second thread has woken up
+
 
 class _Pool:
     """The state of this process: how many threads are wanted, and the executor once it has been needed."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.symbolic import Shape
 from fastembed_layer.ragged import Ragged
@@ -45,7 +47,7 @@ class GlobalAveragePooling1D(Layer):
         kept = np.ones(inputs.shape[:2], inputs.dtype) if mask is None else np.asarray(mask, inputs.dtype)
         shares = kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)
         output = np.matmul(shares[:, None, :], inputs)[:, 0]
-        return output, lambda d_output: Cotangents([shares[:, :, None] * d_output[:, None, :]])
+        return output, lambda d_output: Cotangents([_spread(shares, d_output)])
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """Return None: the steps are gone."""
@@ -54,6 +56,17 @@ class GlobalAveragePooling1D(Layer):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return ``(batch_size, features)``."""
         return (input_shape[0], input_shape[-1])
+
+
+def _spread(shares: Array, d_output: Array) -> Array:
+    """Give each step its share of the gradient of its sequence; numpy lets other threads run meanwhile."""
+    d_inputs = lend_array((*shares.shape, d_output.shape[-1]), np.result_type(shares, d_output))
+
+    def spread(begin: int, end: int) -> None:
+        np.multiply(shares[begin:end, :, None], d_output[begin:end, None, :], out=d_inputs[begin:end])
+
+    run_parallel(spread, len(shares), max(1, BYTES_PER_THREAD * len(shares) // max(1, d_inputs.nbytes)))
+    return d_inputs
 
 
 def _average_ragged(rows: Ragged) -> tuple[Array, Pullback]:
