@@ -31,8 +31,8 @@ class Scale(NamedTuple):
     peers: Workload = SIZES["peers"]
     public: Workload = PUBLIC_CASE
     few: Workload = SIZES["small"]
-    rows: tuple[int, ...] = vocabulary.ROWS
-    steps: tuple[int, ...] = (10, 1_000, 60_000)
+    rows: tuple[int, ...] = (*vocabulary.ROWS, 100_000_000)
+    steps: tuple[int, ...] = (10, 1_000, 60_000, 1_000_000)
     texts: word_vectors.Task = word_vectors.FULL
 
 
@@ -139,8 +139,9 @@ def compare_one_row(scale: Scale) -> Iterator[Comparison]:
 
 def compare_vocabularies(scale: Scale) -> Iterator[Comparison]:
     reference = min(scale.rows, key=lambda rows: abs(rows - vocabulary.REACH))
-    ordered = sorted(scale.rows, key=lambda rows: (rows != reference, rows))
     for optimizer in ("sgd", "adam"):
+        fitting = vocabulary.choose_fitting(scale.rows, optimizer)
+        ordered = sorted(fitting, key=lambda rows: (rows != reference, rows))
         for pattern in vocabulary.PATTERNS:
             makers = {
                 f"{rows:,} rows": partial(
@@ -167,6 +168,23 @@ def compare_ages(scale: Scale) -> Iterator[Comparison]:
     yield Comparison("exact Adam step, uniform", partial(measure_jobs, makers))
 
 
+def compare_threads(scale: Scale) -> Iterator[Comparison]:
+    for ids in ("uniform", "zipf"):
+        workload = scale.peers.change(ids=ids)
+        for title, method, arguments in (
+            ("lookup", "lookup", ()),
+            ("SGD step", "training_step", ("sgd",)),
+            ("exact Adam step", "training_step", ("adam",)),
+        ):
+            makers = {
+                f"{count} thread{'s' * (count > 1)}": partial(
+                    prepare_job, OURS, "on_threads", workload, count, method, *arguments
+                )
+                for count in (1, 2, 8)
+            }
+            yield Comparison(f"{title}, {ids}", partial(measure_jobs, makers))
+
+
 def compare_memory(scale: Scale) -> Iterator[Comparison]:
     for optimizer in ("sgd", "adagrad", "adam"):
         case = f"step, {TITLES[optimizer]}, uniform"
@@ -175,6 +193,10 @@ def compare_memory(scale: Scale) -> Iterator[Comparison]:
 
 def compare_imports(scale: Scale) -> Iterator[Comparison]:
     yield Comparison("import", import_time.measure_imports)
+
+
+def compare_first_steps(scale: Scale) -> Iterator[Comparison]:
+    yield Comparison("first step", import_time.measure_first_steps)
 
 
 def compare_word_vectors(scale: Scale) -> Iterator[Comparison]:

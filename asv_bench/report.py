@@ -96,6 +96,13 @@ SECTIONS = (
         comparisons.compare_vocabularies,
     ),
     Section(
+        "threads",
+        "Threads",
+        "This package on one thread, on one for each core, and on far more than there are cores; the results have the "
+        "same bits.",
+        comparisons.compare_threads,
+    ),
+    Section(
         "modes",
         "Exact and lazy",
         'The step of Adam with `update="exact"`, where every row of a batch first catches up with the steps it '
@@ -126,6 +133,13 @@ SECTIONS = (
         "batches",
     ),
     Section("import", "Import", "In a fresh process, numpy's import included.", comparisons.compare_imports),
+    Section(
+        "first_step",
+        "The first step",
+        "From the start of the imports to the end of the first training step with Adam, in a fresh process: with the "
+        "kernels on disk, as from the second process on, and without.",
+        comparisons.compare_first_steps,
+    ),
 )
 
 

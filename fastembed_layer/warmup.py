@@ -65,7 +65,7 @@ def _copy(identifier: Any) -> optimizers.Optimizer:
     if optimizer is None:
         raise TypeError("`identifiers` must name optimizers. Received: None.")
     config = {key: value for key, value in optimizer.get_config().items() if key not in BESIDE_THE_UPDATE}
-    return type(optimizer).from_config(config)  # type: ignore[no-any-return]
+    return type(optimizer).from_config(config)
 
 
 def _take_steps(layer: Embedding, ids: Any, optimizer: optimizers.Optimizer) -> None:

@@ -1,20 +1,32 @@
-"""The import, and how long a fresh interpreter takes until its first result; each in a process of its own."""
+"""The import, the first result and the first training step of a fresh interpreter, each in a process of its own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 
 from .rivals import find_missing
 from .timing import Plan
 
 PACKAGES = ("fastembed_layer", "numpy", "torch", "keras", "gensim")
 MOST_TURNS = 7
+MOST_COLD_TURNS = 3
 TIMED_IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 FIRST_RESULT = """
 import numpy, fastembed_layer
 fastembed_layer.Embedding(1000, 64)(numpy.zeros((32, 10), int))
+"""
+FIRST_STEP = """
+import time
+start = time.perf_counter()
+import numpy
+from fastembed_layer import Dense, Embedding, GlobalAveragePooling1D, Sequential
+model = Sequential([Embedding(1000, 64), GlobalAveragePooling1D(), Dense(1)])
+model.compile("adam", "mse")
+model.train_on_batch(numpy.zeros((32, 10), int), numpy.zeros((32, 1)))
+print(time.perf_counter() - start)
 """
 
 
@@ -49,8 +61,22 @@ def measure_imports(plan: Plan) -> dict[str, list[float]]:
     return samples
 
 
+def measure_first_steps(plan: Plan) -> dict[str, list[float]]:
+    """Return the seconds to a first training step, import included: with kernels cached on disk, and without."""
+    samples: dict[str, list[float]] = {"kernels on disk": [], "nothing on disk": []}
+    for _ in range(min(plan.turns, MOST_COLD_TURNS)):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in reversed(samples):
+                samples[name].append(_time_script(FIRST_STEP, NUMBA_CACHE_DIR=folder))
+    return samples
+
+
 def _time_import(package: str) -> float:
-    environment = os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, "-c", TIMED_IMPORT.format(package)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return _time_script(TIMED_IMPORT.format(package), KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="2")
+
+
+def _time_script(script: str, **variables: str) -> float:
+    """Return the number that a script prints last, run in a process with some environment variables."""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | variables)
     return float(done.stdout)

@@ -65,15 +65,29 @@ class FastembedLayer(System):
         layer = self._layer("EmbeddingBag", workload, combiner="sum")
         return self._step(layer, workload, self.optimizer(optimizer), workload.gradient(bags=True))
 
+    def on_threads(self, workload: Workload, count: int, method: str, *arguments: str) -> Job:
+        """Return the job of one of the other methods on a number of threads."""
+        job = getattr(self, method)(workload, *arguments)
+
+        def on_so_many() -> None:
+            fastembed_layer.set_threads(count)
+            job()
+
+        return on_so_many
+
     def aged_step(self, workload: Workload, steps: int) -> Job:
         """Return the exact Adam step after some steps, with rows that have been idle since any one of them."""
         layer, optimizer = self._layer("Embedding", workload), self.optimizer("adam")
         job = self._step(layer, workload, optimizer, workload.gradient())
         idle = layer.embeddings.idle
+        clock = idle.clock
         for _ in range(steps):
-            idle.clock.advance(optimizer.idle_amount(optimizer.learning_rate, steps))
-        now = idle.clock.now
-        idle.last_steps[:] = np.random.default_rng(0).integers(now - steps, now, len(idle.last_steps), endpoint=True)
+            if clock.is_full:  # the optimizer does the same: every row catches up, and the sums start afresh
+                layer.embeddings.finish()
+                clock.restart()
+            clock.advance(optimizer.idle_amount(optimizer.learning_rate, steps))
+        oldest = max(clock.base, clock.now - steps)
+        idle.last_steps[:] = np.random.default_rng(0).integers(oldest, clock.now, len(idle.last_steps), endpoint=True)
         return job
 
     def step_part(self, workload: Workload, optimizer: str, part: str) -> Job:

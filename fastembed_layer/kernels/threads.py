@@ -76,6 +76,8 @@ def set_threads(count: int | None) -> int:
         raise ValueError(f"`count` must be a positive integer or None. Received: {count!r}.")
     previous = get_threads()
     with _pool.lock:
+        if count == _pool.wanted:
+            return previous
         _pool.wanted = count if count is None else int(count)
         executor, _pool.executor = _pool.executor, None
     if executor is not None:
