@@ -10,6 +10,7 @@ import numpy as np
 
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
+from fastembed_layer.backends.hot_rows import SortedGradient, sum_hot_rows
 from fastembed_layer.backends.sorting import sort_keys
 from fastembed_layer.kernels.bags import gather_bags
 from fastembed_layer.kernels.exact import IDLE_RULES, IdleRule
@@ -99,20 +100,12 @@ class CpuBackend(Backend):
         scalars: Sequence[float],
         keep: float = 1.0,
     ) -> None:
-        gradient, keys = grouped
-        values, scales = _as_dtype(gradient.values, table.dtype), _as_dtype(gradient.scales, table.dtype)
+        gradient = grouped.gradient
+        values: Array = gradient.values.astype(table.dtype, copy=False)
+        whole = SortedGradient(grouped.keys, values, gradient.sources, _as_dtype(gradient.scales, table.dtype))
         numbers, share = _as_scalars(scalars, table.dtype), table.dtype.type(keep)
-        kernel: Kernel = RULES[rule].update_rows
-        first: tuple[Any, ...] = ((table.storage, *slots),)
-        scratch_rows = 1
-        if table.idle is not None:
-            kernel, first, scratch_rows = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table), 2
-        first += (keys, values, gradient.sources, scales, numbers, share)
-        run_parallel(
-            lambda begin, end: kernel(*first, *_scratch(table, scratch_rows), begin, end),
-            len(keys),
-            _grain(table.storage),
-        )
+        for part in sum_hot_rows(whole):
+            _update_part(table, part, rule, slots, (numbers, share))
 
     def finish_rows(self, table: Table) -> None:
         assert table.idle is not None
@@ -146,6 +139,22 @@ class CpuBackend(Backend):
             len(out),
             _grain(out),
         )
+
+
+def _update_part(
+    table: Table, gradient: SortedGradient, rule: str, slots: Sequence[Array], step: tuple[Any, ...]
+) -> None:
+    """Launch the update of one rule on sorted keys."""
+    kernel: Kernel = RULES[rule].update_rows
+    first: tuple[Any, ...] = ((table.storage, *slots),)
+    scratch_rows = 1
+    if table.idle is not None:
+        kernel, first, scratch_rows = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table), 2
+    run_parallel(
+        lambda begin, end: kernel(*first, *gradient, *step, *_scratch(table, scratch_rows), begin, end),
+        len(gradient.keys),
+        _grain(table.storage),
+    )
 
 
 def _checked_out(out: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:

@@ -70,6 +70,15 @@ def sum_duplicates(
         position = after
 
 
+@kernel
+def sum_pieces(
+    keys: Any, values: Any, sources: Any, scales: Any, starts: Any, stops: Any, sums: Any, begin: int, end: int
+) -> None:
+    """Write the sum of the gradient vectors of the keys of each piece of one range."""
+    for piece in range(begin, end):
+        sum_segment(sums[piece], None, keys, values, sources, scales, starts[piece], stops[piece])
+
+
 def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
     """Build the `update_rows` kernel of one optimizer from its row function."""
 

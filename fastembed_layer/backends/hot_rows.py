@@ -1,0 +1,67 @@
+"""Rows that fill a large part of a batch: their gradients are summed in pieces, so that no thread sums for all.
+
+An update gives each row to one thread. A row that a batch names many thousand times would keep that thread busy while
+the others wait. So its gradients are summed before the update, piece by piece, and it then counts as named once. Where
+pieces begin and end is decided by the batch alone, so the bits do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.kernels.group import ID_SHIFT
+from fastembed_layer.kernels.threads import run_parallel
+from fastembed_layer.kernels.update import sum_pieces
+
+Array = np.ndarray[Any, Any]
+
+PIECE = 4096  # gradient vectors; every row with two pieces or more is summed in pieces
+
+
+class SortedGradient(NamedTuple):
+    """Sorted keys, and the arrays that their positions refer to, as the kernels of an update take them."""
+
+    keys: Array
+    values: Array
+    sources: Array | None
+    scales: Array | None
+
+
+def sum_hot_rows(gradient: SortedGradient) -> list[SortedGradient]:
+    """Return gradients that add up to the same, of different rows and none of them with a hot row in many keys."""
+    hot_ids = _find_hot_ids(gradient.keys)
+    if not len(hot_ids):
+        return [gradient]
+    begins, ends = (np.searchsorted(gradient.keys, ids << ID_SHIFT) for ids in (hot_ids, hot_ids + np.uint64(1)))
+    keys = hot_ids << np.uint64(ID_SHIFT) | np.arange(len(hot_ids), dtype=np.uint64)
+    hot = SortedGradient(
+        keys,
+        _sum_in_pieces(gradient, begins, ends),
+        None if gradient.sources is None else np.arange(len(keys)),  # of the same types, so that nothing is compiled
+        None if gradient.scales is None else np.ones(len(keys), gradient.scales.dtype),
+    )
+    gaps = zip([0, *ends], [*begins, len(gradient.keys)], strict=True)
+    cold = np.concatenate([gradient.keys[begin:end] for begin, end in gaps])
+    return [gradient._replace(keys=cold), hot]
+
+
+def _find_hot_ids(keys: Array) -> Array:
+    """Return the ids that fill a whole piece of the keys, found by a look at one key of each piece."""
+    samples = keys[::PIECE] >> np.uint64(ID_SHIFT)
+    return np.unique(samples[1:][samples[1:] == samples[:-1]])
+
+
+def _sum_in_pieces(gradient: SortedGradient, begins: Array, ends: Array) -> Array:
+    """Sum the vectors of some runs of keys: pieces side by side, then the pieces of a run in their order."""
+    starts = [np.arange(begin, end, PIECE) for begin, end in zip(begins, ends, strict=True)]
+    stops = [np.minimum(start + PIECE, end) for start, end in zip(starts, ends, strict=True)]
+    piece_starts, piece_stops = np.concatenate(starts), np.concatenate(stops)
+    pieces = lend_array((len(piece_starts), gradient.values.shape[1]), gradient.values.dtype)
+    run_parallel(
+        lambda first, last: sum_pieces(*gradient, piece_starts, piece_stops, pieces, first, last), len(pieces), 1
+    )
+    counts = [len(start) for start in starts]
+    return np.add.reduceat(pieces, np.cumsum([0, *counts[:-1]]), axis=0)

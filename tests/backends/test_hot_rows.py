@@ -1,0 +1,97 @@
+"""Rows that fill much of a batch are summed in pieces: the same sums, and the same bits for any number of threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastembed_layer import RowGradient, set_threads
+from fastembed_layer.backends import hot_rows
+from fastembed_layer.backends.hot_rows import SortedGradient, sum_hot_rows
+from fastembed_layer.dispatch import backend_for
+from fastembed_layer.optimizers import SGD, Adam
+from fastembed_layer.table import Table
+
+Array = np.ndarray[Any, Any]
+
+BACKEND = backend_for("cpu:0")
+COLUMNS = 3
+PIECE = 4
+
+
+@pytest.fixture(autouse=True)
+def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hot_rows, "PIECE", PIECE)
+
+
+def sort_gradient(ids: list[int], in_bags: bool) -> SortedGradient:
+    """A gradient of whole numbers, whose sums are exact in any order."""
+    rng = np.random.default_rng(len(ids))
+    sources = np.arange(len(ids)) // 2 if in_bags else None
+    values = rng.integers(-9, 9, (max(1, len(ids)), COLUMNS)).astype(np.float32)[: len(ids)]
+    if in_bags:
+        values = values[: (len(ids) + 1) // 2]
+    scales = rng.integers(0, 3, len(ids)).astype(np.float32) if in_bags else None
+    gradient = RowGradient(np.array(ids, np.int64), values, (10, COLUMNS), sources, scales)
+    return SortedGradient(BACKEND.group_gradient(gradient).keys.copy(), values, sources, scales)
+
+
+def sum_by_row(gradient: SortedGradient) -> Array:
+    """What a gradient adds up to, as a dense float64 array."""
+    total = np.zeros((10, COLUMNS))
+    for key in gradient.keys.tolist():
+        row_id, position = key >> 32, key & 0xFFFFFFFF
+        source = position if gradient.sources is None else gradient.sources[position]
+        scale = 1.0 if gradient.scales is None else gradient.scales[position]
+        total[row_id] += scale * gradient.values[source].astype(np.float64)
+    return total
+
+
+@given(ids=st.lists(st.integers(0, 9), max_size=8 * PIECE) | st.lists(st.integers(3, 4), max_size=9 * PIECE),
+       in_bags=st.booleans())  # fmt: skip
+def test_parts_add_up_to_the_whole_and_no_row_is_in_two(ids: list[int], in_bags: bool) -> None:
+    whole = sort_gradient(ids, in_bags)
+    parts = sum_hot_rows(whole)
+    np.testing.assert_array_equal(sum(sum_by_row(part) for part in parts), sum_by_row(whole))
+    rows = [set((part.keys >> np.uint64(32)).tolist()) for part in parts]
+    assert not set.intersection(*rows) or len(parts) == 1
+    for part in parts:
+        assert (np.diff(part.keys.astype(np.int64)) > 0).all()
+        _, counts = np.unique(part.keys >> np.uint64(32), return_counts=True)
+        assert (counts < 2 * PIECE).all()
+
+
+def test_a_batch_without_hot_rows_is_left_as_it_is() -> None:
+    whole = sort_gradient([1, 2, 3, 3, 5, 6, 7, 8, 9, 9], in_bags=False)
+    assert sum_hot_rows(whole) == [whole]
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam], ids=["lazy kernels", "exact kernels"])
+@pytest.mark.parametrize("hot_only", [False, True])
+def test_a_table_has_the_same_bits_for_any_number_of_threads(optimizer: Any, hot_only: bool) -> None:
+    rng = np.random.default_rng(0)
+    ids = np.full(90, 7) if hot_only else np.where(rng.random(90) < 0.6, 7, rng.integers(0, 10, 90))
+    values = rng.normal(size=(90, COLUMNS)).astype(np.float32)
+    tables = []
+    for threads in (1, 2, 3, 8):
+        previous = set_threads(threads)
+        table, rule = Table(np.ones((10, COLUMNS), np.float32)), optimizer(0.1)
+        for _ in range(2):
+            rule.apply_gradients([(RowGradient(ids, values, table.shape), table)])
+        tables.append(table.numpy())
+        set_threads(previous)
+    for table in tables[1:]:
+        np.testing.assert_array_equal(table.view(np.uint32), tables[0].view(np.uint32))
+
+
+def test_the_step_is_that_of_the_summed_gradient() -> None:
+    rng = np.random.default_rng(1)
+    ids, values = np.full(50, 2), rng.normal(size=(50, COLUMNS))
+    table = Table(np.ones((10, COLUMNS)))
+    SGD(0.1).apply_gradients([(RowGradient(ids, values, table.shape), table)])
+    np.testing.assert_allclose(table.value[2], 1 - 0.1 * values.sum(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(np.delete(table.value, 2, axis=0), 1)
