@@ -330,3 +330,55 @@ def test_a_table_of_one_row_and_one_column_works() -> None:
     gradient = RowGradient(np.zeros(3, "int32"), np.ones((3, 1), "float32"), (1, 1))
     backend.update_rows(table, backend.group_gradient(gradient), "sgd", [], (1.0,))
     assert backend.gather_rows(table, np.zeros(2, "int32")).tolist() == [[-3], [-3]]
+
+
+# ---- Beside other parallel code
+
+BESIDE_NUMBA = """
+import os, sys, threading
+import numba, numpy as np
+import fastembed_layer
+from fastembed_layer import Embedding, EmbeddingBag
+from fastembed_layer.backends import cpu
+
+cpu.BYTES_PER_THREAD = 256
+fastembed_layer.set_threads(3)
+layer = Embedding(50, 8, weights=np.arange(400.0).reshape(50, 8))
+ids = np.arange(600) % 50
+expected = layer(ids)
+
+def look_up():
+    return int(all(np.array_equal(layer(ids), expected) for _ in range(5)))
+
+@numba.njit(parallel=True)
+def count_right():
+    right = 0
+    for _ in numba.prange(4):
+        with numba.objmode(one="int64"):
+            one = look_up()
+        right += one
+    return right
+
+assert count_right() == 4  # inside a parallel region
+answers = []
+beside = [threading.Thread(target=lambda: answers.append(look_up())) for _ in range(3)]
+for thread in beside:
+    thread.start()
+assert count_right() == 4  # and beside one
+for thread in beside:
+    thread.join()
+assert answers == [1, 1, 1]
+assert numba.threading_layer() == sys.argv[1], numba.threading_layer()
+child = os.fork()
+if child == 0:  # forked after parallel regions of numba and of ours
+    os._exit(0 if look_up() else 3)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print("{}")
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_calls_inside_and_beside_parallel_regions_of_numba_are_right(layer: str) -> None:
+    """Whatever threading layer a user's own parallel code runs on."""
+    finish_step(start_step(layer, code=BESIDE_NUMBA, NUMBA_THREADING_LAYER=layer))
