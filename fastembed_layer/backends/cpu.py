@@ -11,7 +11,7 @@ import numpy as np
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
 from fastembed_layer.backends.hot_rows import SortedGradient, sum_hot_rows
-from fastembed_layer.backends.sorting import sort_keys
+from fastembed_layer.backends.sorting import KEYS_PER_THREAD, sort_keys
 from fastembed_layer.kernels.bags import gather_bags
 from fastembed_layer.kernels.exact import IDLE_RULES, IdleRule
 from fastembed_layer.kernels.gather import gather_rows
@@ -37,7 +37,8 @@ class CpuBackend(Backend):
         moving = _moving_rule(table)
         kernel: Kernel = gather_rows if moving is None else moving.gather_rows
         first = (table.storage,) if moving is None else _idle_state(table)
-        bad = run_parallel(lambda begin, end: kernel(*first, ids, rows, begin, end), len(ids), _grain(table.storage))
+        grain = _grain(table.storage, 1 if moving is None else len(first[0]))
+        bad = run_parallel(lambda begin, end: kernel(*first, ids, rows, begin, end), len(ids), grain)
         _raise_for_bad_id(bad, ids, table.input_dim)
         return rows
 
@@ -68,7 +69,7 @@ class CpuBackend(Backend):
                 f"Received: input_dim={input_dim} and {len(ids)} ids."
             )
         keys = lend_array((len(ids),), np.uint64)
-        bad = run_parallel(lambda begin, end: pack_keys(ids, input_dim, keys, begin, end), len(ids), 1 << 14)
+        bad = run_parallel(lambda begin, end: pack_keys(ids, input_dim, keys, begin, end), len(ids), KEYS_PER_THREAD)
         _raise_for_bad_id(bad, ids, input_dim)
         return GroupedGradient(gradient, sort_keys(keys, input_dim))
 
@@ -110,7 +111,7 @@ class CpuBackend(Backend):
     def finish_rows(self, table: Table) -> None:
         assert table.idle is not None
         kernel, first = IDLE_RULES[table.idle.rule].finish_rows, _idle_state(table)
-        size, grain = table.input_dim, _grain(table.storage)
+        size, grain = table.input_dim, _grain(table.storage, 1 + len(table.idle.slots))
         run_parallel(lambda begin, end: kernel(*first, *_scratch(table), begin, end), size, grain)
 
     def update_dense(
@@ -127,7 +128,9 @@ class CpuBackend(Backend):
         numbers, share = _as_scalars(scalars, parameter.dtype), parameter.dtype.type(keep)
         kernel = RULES[rule].update_dense
         run_parallel(
-            lambda begin, end: kernel(state, matrix, numbers, share, begin, end), len(matrix), _grain(state[0])
+            lambda begin, end: kernel(state, matrix, numbers, share, begin, end),
+            len(matrix),
+            _grain(state[0], len(state)),
         )
 
     def fill_random(
@@ -153,7 +156,7 @@ def _update_part(
     run_parallel(
         lambda begin, end: kernel(*first, *gradient, *step, *_scratch(table, scratch_rows), begin, end),
         len(gradient.keys),
-        _grain(table.storage),
+        _grain(table.storage, 1 + len(slots)),
     )
 
 
@@ -191,9 +194,9 @@ def _scratch(table: Table, count: int = 1) -> list[Array]:
     return [np.empty(table.output_dim, table.dtype) for _ in range(count)]
 
 
-def _grain(matrix: Array) -> int:
-    """Rows that are worth a thread."""
-    return max(1, BYTES_PER_THREAD // max(1, matrix.shape[1] * matrix.itemsize))
+def _grain(matrix: Array, count: int = 1) -> int:
+    """Rows that are worth a thread, where as many matrices as `count` are read."""
+    return max(1, BYTES_PER_THREAD // max(1, count * matrix.shape[1] * matrix.itemsize))
 
 
 def _raise_for_bad_id(bad: list[int], ids: Array, input_dim: int) -> None:

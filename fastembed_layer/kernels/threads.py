@@ -11,28 +11,55 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-BYTES_PER_THREAD = 1 << 18  # work below this is done before a second thread has woken up
+BYTES_PER_THREAD = 1 << 20  # of rows; a second thread wakes up after some 40 microseconds, the caller after as many
 
 
 class _Pool:
-    """The state of this process: how many threads are wanted, and the executor once it has been needed."""
+    """The state of this process: how many threads are wanted, and those that have been needed."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.wanted: int | None = None
-        self.executor: ThreadPoolExecutor | None = None
+        self.workers: _Workers | None = None
 
     def forget_threads(self) -> None:
         """Start afresh in a forked child: the parent's threads do not exist there, and its lock may be held."""
         self.lock = threading.Lock()
-        self.executor = None
+        self.workers = None
+
+
+class _Workers:
+    """Threads that take shares of work from one queue until they are told to end.
+
+    A pool of `concurrent.futures` would do the same; handing it a share and waiting for it took three times as long.
+    """
+
+    def __init__(self, count: int):
+        self.queue: SimpleQueue[_Share | None] = SimpleQueue()
+        self.count = 0
+        try:
+            for _ in range(count):
+                threading.Thread(target=self._work, name="fastembed_layer", daemon=True).start()
+                self.count += 1
+        except RuntimeError:  # the system has no more threads, or the interpreter is shutting down
+            pass
+
+    def end(self) -> None:
+        """Let the threads end when they have done what is in the queue."""
+        for _ in range(self.count):
+            self.queue.put(None)
+
+    def _work(self) -> None:
+        while (share := self.queue.get()) is not None:
+            share.run()
+            del share  # it would live until the next one comes
 
 
 _pool = _Pool()
@@ -79,9 +106,9 @@ def set_threads(count: int | None) -> int:
         if count == _pool.wanted:
             return previous
         _pool.wanted = count if count is None else int(count)
-        executor, _pool.executor = _pool.executor, None
-    if executor is not None:
-        executor.shutdown(wait=False)
+        workers, _pool.workers = _pool.workers, None
+    if workers is not None:
+        workers.end()
     return previous
 
 
@@ -118,17 +145,24 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
     _offer(shares[1:])
     for share in shares:  # the first is the caller's, and so is each that no thread has begun by then
         share.run()
-    wait(shares)
-    return [share.result() for share in shares]
+    for share in shares:
+        share.wait()
+    for share in shares:
+        if share.error is not None:
+            raise share.error
+    return [share.result for share in shares]
 
 
-class _Share(Future[Any]):
+class _Share:
     """One range of a parallel call: worked on once, by the thread that comes first."""
 
     def __init__(self, task: Callable[[int, int], Any], begin: int, end: int):
-        super().__init__()
         self.work: Any = (task, begin, end)
+        self.result: Any = None
+        self.error: BaseException | None = None
         self.claim = threading.Lock()
+        self.unfinished = threading.Lock()
+        self.unfinished.acquire()
 
     def run(self) -> None:
         """Do the work, unless a thread has begun it."""
@@ -137,33 +171,36 @@ class _Share(Future[Any]):
         (task, begin, end), self.work = self.work, None
         _inside.a_task = True
         try:
-            result = task(begin, end)
+            self.result = task(begin, end)
         except BaseException as error:
-            self.set_exception(error)
-        else:
-            del task  # it holds the caller's arrays, whose memory the caller may want again at once
-            self.set_result(result)
+            self.error = error
         finally:
+            del task  # it holds the caller's arrays, whose memory the caller may want again at once
             _inside.a_task = False
+            self.unfinished.release()
+
+    def wait(self) -> None:
+        """Return when the work has been done."""
+        with self.unfinished:
+            pass
 
 
 def _offer(shares: list[_Share]) -> None:
     """Offer work to the threads; what nobody takes is the caller's.
 
-    An executor that cannot start a thread raises and keeps the work for later, which is why a share is claimed.
+    There may be no threads, or `set_threads` may have just ended them, which is why a share is claimed.
     """
-    try:
+    workers = _running_workers()
+    if workers.count:
         for share in shares:
-            _running_executor().submit(share.run)
-    except RuntimeError:  # no more threads, the interpreter is shutting down, or set_threads has just retired them
-        return
+            workers.queue.put(share)
 
 
-def _running_executor() -> ThreadPoolExecutor:
+def _running_workers() -> _Workers:
     with _pool.lock:
-        if _pool.executor is None:
-            _pool.executor = ThreadPoolExecutor(max(1, get_threads() - 1), thread_name_prefix="fastembed_layer")
-        return _pool.executor
+        if _pool.workers is None:
+            _pool.workers = _Workers(max(1, get_threads() - 1))
+        return _pool.workers
 
 
 def _default_threads() -> int:
