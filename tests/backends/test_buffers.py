@@ -108,10 +108,10 @@ def test_small_arrays_come_from_numpy_and_leave_nothing_behind() -> None:
 
 
 def test_dropping_free_memory_returns_its_bytes_and_spares_what_is_lent() -> None:
-    kept = lend_bytes(3 * GRANULE)
+    kept = lend_bytes(LARGE + GRANULE)
     kept[:] = 7
-    lend_bytes(2 * GRANULE + 1)
-    assert drop_free_memory() == 3 * GRANULE
+    lend_bytes(LARGE + 1)
+    assert drop_free_memory() == LARGE + GRANULE
     assert drop_free_memory() == 0
     assert (kept == 7).all()
 
