@@ -32,6 +32,8 @@ class SortedGradient(NamedTuple):
 
 def sum_hot_rows(gradient: SortedGradient) -> list[SortedGradient]:
     """Return gradients that add up to the same, of different rows and none of them with a hot row in many keys."""
+    if len(gradient.keys) <= PIECE:
+        return [gradient]
     hot_ids = _find_hot_ids(gradient.keys)
     if not len(hot_ids):
         return [gradient]
