@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,6 @@ class EmbeddingGroup(Layer):
         self.combiner = check_choice(combiner, "combiner", (None, *COMBINERS))
         self.concatenate = _checked_concatenate(concatenate, self.output_dims)
         self.placement = current_device() if device is None else check_device(device)
-        self._has_one_width = isinstance(output_dim, int | np.integer)
         self._stacks: list[TableStack] = []
         self._tables: list[Table] = []  # where weights are found
 
@@ -182,9 +181,7 @@ class EmbeddingGroup(Layer):
         except IdsOutOfRangeError:
             refuse_ids(inputs, np.array(self.input_dims), self.features, self.name)
         blocks, looked_up = zip(*found, strict=True)
-        output = blocks[0]
-        if len(blocks) > 1:
-            output = join_columns(blocks, [stack.runs for stack in self._stacks], sum(self.output_dims))
+        output = join_columns(blocks, [stack.runs for stack in self._stacks])
         output = output.reshape(self._shape_for(len(inputs))).astype(self.compute_dtype, copy=False)
         return output, lambda d_output: self._pull_back(looked_up, d_output)
 
@@ -217,11 +214,11 @@ class EmbeddingGroup(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal, untrained layer."""
-        sizes, given = list(self.input_dims), self.embeddings_initializer
+        sizes, widths, given = list(self.input_dims), list(self.output_dims), self.embeddings_initializer
         named = isinstance(self.features[0], str)
         return super().get_config() | {
             "input_dims": dict(zip(self.features, sizes, strict=True)) if named else sizes,
-            "output_dim": self.output_dims[0] if self._has_one_width else list(self.output_dims),
+            "output_dim": widths[0] if len(set(widths)) == 1 else widths,
             "embeddings_initializer": [*map(serialize, given)] if isinstance(given, list) else serialize(given),
             "combiner": self.combiner,
             "concatenate": self.concatenate,
@@ -247,13 +244,13 @@ class EmbeddingGroup(Layer):
             return (batch_size, sum(self.output_dims))
         return (batch_size, len(self.features), self.output_dims[0])
 
-    def _pull_back(self, looked_up: list[LookedUp], d_output: Array) -> Cotangents:
+    def _pull_back(self, looked_up: Sequence[LookedUp], d_output: Array) -> Cotangents:
         joined = d_output.reshape(len(d_output), sum(self.output_dims))
-        blocks = [joined]
-        if len(self._stacks) > 1:
-            blocks = [take_columns(joined, stack.runs) for stack in self._stacks]
-        parts = zip(self._stacks, looked_up, blocks, strict=True)
-        return Cotangents([None], [(stack.table, stack.pull_back(found, block)) for stack, found, block in parts])
+        gradients = [
+            (stack.table, stack.pull_back(found, take_columns(joined, stack.runs)))
+            for stack, found in zip(self._stacks, looked_up, strict=True)
+        ]
+        return Cotangents([None], gradients)
 
 
 def _checked_vocabularies(input_dims: Any) -> tuple[tuple[Feature, ...], tuple[int, ...]]:

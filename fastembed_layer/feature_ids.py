@@ -194,6 +194,6 @@ def _check_lengths(parts: Sequence[Any], features: Sequence[Feature], layer_name
 
 
 def _describe(part: Any) -> str:
-    if isinstance(part, tuple):
-        return f"a tuple of {len(part)}"
+    if isinstance(part, list | tuple):
+        return f"a {type(part).__name__} of {len(part)}"
     return repr(part) if isinstance(part, Ragged) else f"shape {np.shape(part)}"

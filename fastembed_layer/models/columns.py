@@ -42,8 +42,11 @@ def find_runs(members: Sequence[int], widths: Sequence[int]) -> list[Run]:
     return runs
 
 
-def join_columns(blocks: Sequence[Array], runs: Sequence[Sequence[Run]], columns: int) -> Array:
-    """Return the matrix of so many columns that blocks with the same rows, each with its runs, make up."""
+def join_columns(blocks: Sequence[Array], runs: Sequence[Sequence[Run]]) -> Array:
+    """Return the matrix that blocks with the same rows, each with its runs, make up; one block is the matrix."""
+    if len(blocks) == 1:
+        return blocks[0]
+    columns = sum(block.shape[1] for block in blocks)
     joined = lend_array((len(blocks[0]), columns), blocks[0].dtype)
 
     def copy_rows(begin: int, end: int) -> None:
@@ -56,8 +59,10 @@ def join_columns(blocks: Sequence[Array], runs: Sequence[Sequence[Run]], columns
 
 
 def take_columns(joined: Array, runs: Sequence[Run]) -> Array:
-    """Return the block that some runs of a matrix make up."""
+    """Return the block that some runs of a matrix make up; the matrix itself if they are all of it."""
     columns = runs[-1].block.stop
+    if columns == joined.shape[1]:
+        return joined
     block = lend_array((len(joined), columns), joined.dtype)
 
     def copy_rows(begin: int, end: int) -> None:

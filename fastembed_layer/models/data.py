@@ -171,8 +171,8 @@ def _as_array(values: Any) -> Array | None:
 
 
 def _common_length(parts: Batch) -> int:
-    inputs = parts.inputs if isinstance(parts.inputs, list | dict) else [parts.inputs]
-    inputs = inputs.values() if isinstance(inputs, dict) else inputs
+    inputs = list(parts.inputs.values()) if isinstance(parts.inputs, dict) else parts.inputs
+    inputs = inputs if isinstance(inputs, list) else [inputs]
     lengths = [len(part) for part in (*inputs, parts.targets, parts.sample_weight) if part is not None]
     if len(set(lengths)) > 1:
         raise ValueError(f"`x`, `y` and `sample_weight` must have one length. Received: {lengths}.")

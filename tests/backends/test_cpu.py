@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -215,7 +215,7 @@ def test_no_bags_give_an_array_without_rows() -> None:
 
 
 class Vocabularies(NamedTuple):
-    """Ids of several vocabularies that lie under each other, in the form of `offset_ids` and in that of `offset_bags`."""
+    """Ids of several vocabularies that lie under each other, as `offset_ids` takes them and as `offset_bags` does."""
 
     ids: Array
     values: Array
@@ -231,7 +231,7 @@ def make_vocabularies(samples: int, count: int, id_type: str, seed: int = 0) -> 
     lengths = random.integers(0, 4, (count, samples))
     ends = np.cumsum(lengths.reshape(-1)).reshape(count, samples)
     offsets = np.concatenate([ends[:, :1] - lengths[:, :1], ends], axis=1) if samples else np.zeros((count, 1), int)
-    values = np.concatenate([random.integers(0, dim, size) for dim, size in zip(input_dims, lengths.sum(1))] + [[]])
+    values = random.integers(0, np.repeat(input_dims, lengths.sum(axis=1)))
     ids = random.integers(0, input_dims, (samples, count))
     row_offsets = np.cumsum(input_dims) - input_dims
     return Vocabularies(ids.astype(id_type), values.astype(id_type), offsets, input_dims, row_offsets)
@@ -258,7 +258,7 @@ def test_offset_ids_finds_the_rows_of_some_columns(drawn: Vocabularies, data: st
 @given(drawn=vocabularies)
 def test_offset_bags_brings_bags_into_the_order_of_the_samples(drawn: Vocabularies) -> None:
     ids, offsets = BACKEND.offset_bags(drawn.values, drawn.offsets, drawn.row_offsets, drawn.input_dims)
-    bags = [ids[begin:end].tolist() for begin, end in zip(offsets, offsets[1:])]
+    bags = [ids[begin:end].tolist() for begin, end in pairwise(offsets)]
     assert bags == reference.offset_bags(drawn.values, drawn.offsets, drawn.row_offsets)
 
 
