@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from benchmarks import import_time, peak_memory, vocabulary, word_vectors
-from benchmarks.common import PUBLIC_CASE, SIZES, Job, Workload, count_lookup_bytes, count_step_bytes
+from benchmarks.common import (
+    CLICKS,
+    PUBLIC_CASE,
+    SIZES,
+    Features,
+    Job,
+    Workload,
+    count_lookup_bytes,
+    count_step_bytes,
+)
 from benchmarks.rivals import find_installed, prepare_job
 from benchmarks.timing import Plan, measure_in_turns
 
 Samples = dict[str, list[float]]
 
 OURS = "fastembed_layer"
+A_LAYER_EACH = "a layer each"
 TITLES = {
     "sgd": "SGD",
     "adagrad": "Adagrad",
@@ -31,6 +42,7 @@ class Scale(NamedTuple):
     peers: Workload = SIZES["peers"]
     public: Workload = PUBLIC_CASE
     few: Workload = SIZES["small"]
+    clicks: Features = CLICKS
     rows: tuple[int, ...] = (*vocabulary.ROWS, 100_000_000)
     steps: tuple[int, ...] = (10, 1_000, 60_000, 1_000_000)
     texts: word_vectors.Task = word_vectors.FULL
@@ -40,6 +52,7 @@ QUICK = Scale(
     peers=Workload(20_000, 64, (64, 20)),
     public=Workload(2_000, 512, (16, 20)),
     few=Workload(2_000, 64),
+    clicks=Features((10, 100, 1_000), 16, 64),
     rows=(1_000, 2_000),
     steps=(10, 100),
     texts=word_vectors.QUICK,
@@ -115,6 +128,14 @@ def compare_bags(scale: Scale) -> Iterator[Comparison]:
             workload = scale.peers.change(ids=ids)
             limit = count_step_bytes(workload, optimizer, bags=True)
             yield compare_systems(f"step, {TITLES[optimizer]}, {ids}", "bag_step", workload, optimizer, limit=limit)
+
+
+def compare_many_tables(scale: Scale) -> Iterator[Comparison]:
+    for batch_size in sorted({64, scale.clicks.batch_size}):
+        clicks = replace(scale.clicks, batch_size=batch_size)
+        yield _many_tables(f"lookup, {batch_size:,} samples", "lookup", clicks)
+        for optimizer in ("sgd", "adagrad", "adam_lazy", "adam"):
+            yield _many_tables(f"step, {TITLES[optimizer]}, {batch_size:,} samples", "step", clicks, optimizer)
 
 
 def compare_public_case(scale: Scale) -> Iterator[Comparison]:
@@ -213,6 +234,16 @@ def _make_job(name: str, make: Callable[[], Job]) -> Job | None:
 
 def _lookup(case: str, workload: Workload) -> Comparison:
     return compare_systems(case, "lookup", workload, limit=count_lookup_bytes(workload))
+
+
+def _many_tables(case: str, work: str, clicks: Features, *arguments: str) -> Comparison:
+    makers = {
+        OURS: partial(prepare_job, OURS, f"features_{work}", clicks, *arguments),
+        A_LAYER_EACH: partial(prepare_job, OURS, f"features_apart_{work}", clicks, *arguments),
+    }
+    for name in find_installed():
+        makers.setdefault(name, partial(prepare_job, name, f"features_{work}", clicks, *arguments))
+    return Comparison(case, partial(measure_jobs, makers))
 
 
 def _step(case: str, workload: Workload, optimizer: str) -> Comparison:

@@ -69,6 +69,14 @@ SECTIONS = (
         comparisons.compare_bags,
     ),
     Section(
+        "many_tables",
+        "Many tables",
+        "26 features with 10 to 1,000,000 rows of 16 columns, one uniform id per sample and feature, and one array as "
+        "the result: `EmbeddingGroup`, an `Embedding` for each feature, a sparse `EmbeddingBag` for each in PyTorch, "
+        "and FBGEMM's table-batched embeddings.",
+        comparisons.compare_many_tables,
+    ),
+    Section(
         "public_case",
         "The public case",
         "A training step on a table of 793,471 x 512 with 128 x 20 uniform ids, the case of "

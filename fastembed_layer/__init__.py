@@ -15,6 +15,7 @@ from fastembed_layer import (
 from fastembed_layer._version import version as __version__
 from fastembed_layer.embedding import Embedding
 from fastembed_layer.embedding_bag import EmbeddingBag
+from fastembed_layer.embedding_group import EmbeddingGroup
 from fastembed_layer.kernels.threads import get_threads, set_threads
 from fastembed_layer.models.dense import Dense
 from fastembed_layer.models.dot import Dot
@@ -39,6 +40,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "EmbeddingBag",
+    "EmbeddingGroup",
     "Flatten",
     "GlobalAveragePooling1D",
     "GradientTape",

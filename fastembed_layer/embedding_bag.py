@@ -10,6 +10,7 @@ from fastembed_layer.checks import check_choice
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.embedding import Embedding
 from fastembed_layer.ids import normalise_ids
+from fastembed_layer.models.combiners import COMBINERS, find_owners, find_scales
 from fastembed_layer.models.symbolic import Shape
 from fastembed_layer.out_of_range import Replaced
 from fastembed_layer.ragged import Ragged
@@ -17,8 +18,6 @@ from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.tape import Cotangents, Pullback
 
 Array = np.ndarray[Any, Any]
-
-COMBINERS = ("sum", "mean", "sqrtn")
 
 
 class EmbeddingBag(Embedding):
@@ -69,7 +68,7 @@ class EmbeddingBag(Embedding):
         kept = bags.values != 0 if self.mask_zero else None
         ids, offsets, kept = self._rows_in_range(bags, kept, bags.values.shape if bags is inputs else inputs.shape)
         self._penalise_looked_up(Replaced(ids, None if kept is None else ~kept))
-        scales = self._scales(offsets, kept)
+        scales = find_scales(self.combiner, offsets, kept, self.variable_dtype)
         sums = backend_of(self.embeddings).gather_bags(self.embeddings, ids, offsets, scales)
         output = sums.reshape(*shape, self.output_dim).astype(self.compute_dtype, copy=False)
         return output, lambda d_bags: self._pull_back_bags(ids, offsets, scales, d_bags)
@@ -104,21 +103,9 @@ class EmbeddingBag(Embedding):
                 kept = ~zeroed if kept is None else kept & ~zeroed
         return ids, bags.offsets, kept
 
-    def _scales(self, offsets: Array, kept: Array | None) -> Array | None:
-        """Return the factor of each row, or None where all are 1."""
-        if kept is None and self.combiner == "sum":
-            return None
-        kept = np.ones(offsets[-1], self.variable_dtype) if kept is None else kept.astype(self.variable_dtype)
-        if self.combiner == "sum":
-            return kept
-        totals = np.concatenate([[0], np.cumsum(kept, dtype=np.float64)])
-        counts = np.maximum(totals[offsets[1:]] - totals[offsets[:-1]], 1)
-        divisors = counts if self.combiner == "mean" else np.sqrt(counts)
-        return kept / np.repeat(divisors, np.diff(offsets)).astype(kept.dtype)
-
     def _pull_back_bags(self, ids: Array, offsets: Array, scales: Array | None, d_bags: Array) -> Cotangents:
         values = np.ascontiguousarray(d_bags.reshape(-1, self.output_dim))
-        owners = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        owners = find_owners(offsets)
         if scales is not None and not scales.all():
             owners, ids, scales = owners[scales != 0], ids[scales != 0], scales[scales != 0]
         gradient = RowGradient(ids, values, (self.input_dim, self.output_dim), owners, scales)

@@ -2,6 +2,7 @@
 
 from fastembed_layer.embedding import Embedding
 from fastembed_layer.embedding_bag import EmbeddingBag
+from fastembed_layer.embedding_group import EmbeddingGroup
 from fastembed_layer.models.dense import Dense
 from fastembed_layer.models.dot import Dot
 from fastembed_layer.models.dropout import Dropout
@@ -18,6 +19,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "EmbeddingBag",
+    "EmbeddingGroup",
     "Flatten",
     "GlobalAveragePooling1D",
     "Input",

@@ -35,6 +35,24 @@ def gather_bags(table: Array, ids: Array, offsets: Array, scales: Array | None =
     return bags
 
 
+def offset_ids(ids: Array, columns: Array, row_offsets: Array) -> Array:
+    """The rows of the ids of some columns, sample by sample, where the tables of the columns lie under each other."""
+    rows = []
+    for sample in ids.tolist():
+        rows += [sample[column] + offset for column, offset in zip(columns.tolist(), row_offsets.tolist(), strict=True)]
+    return np.array(rows, np.int64)
+
+
+def offset_bags(values: Array, offsets: Array, row_offsets: Array) -> list[list[int]]:
+    """The rows of each bag, sample by sample and within a sample table by table."""
+    samples = offsets.shape[1] - 1
+    return [
+        [int(row_id) + int(row_offset) for row_id in values[table_offsets[sample] : table_offsets[sample + 1]]]
+        for sample in range(samples)
+        for table_offsets, row_offset in zip(offsets, row_offsets, strict=True)
+    ]
+
+
 def group_gradient(ids: Array) -> list[tuple[int, int]]:
     """Ids with their positions: by id and, within an id, by position."""
     return sorted((row_id, position) for position, row_id in enumerate(ids.tolist()))

@@ -24,24 +24,26 @@ FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
 FLOORS = (
     {"kernels", "named", "checks", "_version"},
     {"dispatch", "backends"},
-    {"table", "row_gradient", "idle_rows", "ids", "ragged", "out_of_range", "placement"},
+    {"table", "row_gradient", "idle_rows", "ids", "feature_ids", "ragged", "out_of_range", "placement"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
-    {"models", "embedding", "embedding_bag", "layers", "warmup"},
+    {"models", "embedding", "embedding_bag", "embedding_group", "layers", "warmup"},
     {"__init__"},
 )
 SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own files are always allowed
     "dispatch": {"backends"},
     "table": {"idle_rows"},
     "ids": {"ragged"},
+    "feature_ids": {"ids", "ragged"},
     "out_of_range": {"ids"},
     "losses": {"tape"},
     "optimizers.optimizer": {"tape"},  # a scaled loss is recorded
     "metrics": {"losses"},
     "embedding": {"models"},
     "embedding_bag": {"models", "embedding"},
-    "layers": {"models", "embedding", "embedding_bag"},
+    "embedding_group": {"models", "embedding"},
+    "layers": {"models", "embedding", "embedding_bag", "embedding_group"},
     "warmup": {"embedding", "embedding_bag"},
-    "models.sequential": {"embedding", "layers"},  # an embedding has to come first; configs name layers
+    "models.sequential": {"embedding", "embedding_group", "layers"},  # they come first; configs name layers
 }
 STRANGERS = {"backends.cpu": "backends.cuda", "backends.cuda": "backends.cpu"}
 HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda"}

@@ -42,6 +42,7 @@ def tiny(load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(common.SIZES, size, workload)
     monkeypatch.setattr(load("benchmarks.peak_memory"), "WORKLOAD", workload)
     monkeypatch.setattr(load("benchmarks.vocabulary"), "BATCH", workload.shape)
+    monkeypatch.setattr(load("benchmarks.many_tables"), "FEATURES", common.Features((5, 50), 4, 3))
     for name in ("lookup", "training_step"):
         monkeypatch.setattr(load(f"benchmarks.{name}"), "Plan", lambda **_: timing.ONCE)
         monkeypatch.setattr(load(f"benchmarks.{name}"), "measure_copy_speed", lambda: 1e9)
@@ -265,9 +266,10 @@ def test_a_comparison_runs_from_end_to_end(
     monkeypatch.setattr(report, "measure_copy_speed", lambda: 1e9)
     monkeypatch.setattr(comparisons, "find_installed", lambda: ["fastembed_layer", "numpy"])
     file = tmp_path / "run.json"
-    report.main(["--quick", "--only", "lookup", "vocabulary", "modes", "memory", "--json", str(file)])
+    sections = ["lookup", "vocabulary", "modes", "memory", "many_tables"]
+    report.main(["--quick", "--only", *sections, "--json", str(file)])
     results = json.loads(file.read_text(encoding="utf-8"))["results"]
-    assert {result["section"] for result in results} == {"lookup", "vocabulary", "modes", "memory"}
+    assert {result["section"] for result in results} == set(sections)
     assert all(sample > 0 for result in results for times in result["samples"].values() for sample in times)
     assert list(results[0]["samples"]) == ["fastembed_layer", "numpy"]
 

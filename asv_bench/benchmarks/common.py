@@ -77,6 +77,37 @@ class Workload:
         return replace(self, **fields)
 
 
+@dataclass(frozen=True)
+class Features:
+    """Float32 tables of many categorical features, and batches with one id per sample and feature, all uniform.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Sizes of the vocabularies.
+    columns : int
+        Size of the vectors.
+    batch_size : int
+        Samples in a batch.
+    """
+
+    rows: tuple[int, ...]
+    columns: int
+    batch_size: int
+
+    def batches(self, dtype: Any = np.int64) -> list[Array]:
+        """Return the batches that are taken in turn, shape (batch_size, features)."""
+        shape = (self.batch_size, len(self.rows))
+        return [np.random.default_rng(seed).integers(0, self.rows, shape).astype(dtype) for seed in range(BATCHES)]
+
+    def gradient(self) -> Array:
+        """Return a gradient of the vectors of a batch, shape (batch_size, features, columns)."""
+        shape = (self.batch_size, len(self.rows), self.columns)
+        return np.random.default_rng(BATCHES).normal(scale=0.01, size=shape).astype(np.float32)
+
+
+CLICKS = Features(tuple(np.geomspace(10, 1_000_000, 26).astype(int).tolist()), 16, 2048)
+
 SIZES = {
     "small": Workload(100_000, 64, (1024, 20)),
     "peers": Workload(4_000_000, 64, (4096, 50)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .common import THREADS, Job, Workload, take_turns
+from .common import THREADS, Features, Job, Workload, take_turns
 from .systems import FIRST_VALUE, FastembedLayer, Numpy, System
 
 
@@ -49,6 +49,36 @@ class Torch(System):
         self._check_optimizer(optimizer)
         layer = self._layer("EmbeddingBag", workload, sparse=optimizer in self.sparse, mode="sum")
         return self._step(layer, workload, optimizer, workload.gradient(bags=True))
+
+    def features_lookup(self, features: Features) -> Job:
+        layers = self._layers_of(features, sparse=True)
+        return take_turns(self.torch.no_grad()(lambda columns: self._look_up(layers, columns)), self._columns(features))
+
+    def features_step(self, features: Features, optimizer: str) -> Job:
+        self._check_optimizer(optimizer)
+        layers = self._layers_of(features, sparse=optimizer in self.sparse)
+        weights = [layer.weight for layer in layers]
+        update = (self.sparse.get(optimizer) or self.dense[optimizer])(weights)
+        gradient = self.torch.from_numpy(features.gradient())
+
+        def step(columns: Any) -> None:
+            self._look_up(layers, columns).backward(gradient)
+            update.step()
+            update.zero_grad()
+
+        return take_turns(step, self._columns(features))
+
+    def _layers_of(self, features: Features, sparse: bool) -> list[Any]:
+        tables = [Workload(rows, features.columns) for rows in features.rows]
+        return [self._layer("EmbeddingBag", table, sparse=sparse, mode="sum") for table in tables]
+
+    def _look_up(self, layers: list[Any], columns: list[Any]) -> Any:
+        return self.torch.stack([layer(ids) for layer, ids in zip(layers, columns, strict=True)], dim=1)
+
+    def _columns(self, features: Features) -> list[Any]:
+        """Return the batches with bags of one id for each feature."""
+        batches = [self.torch.from_numpy(ids) for ids in features.batches()]
+        return [[column.contiguous()[:, None] for column in ids.T] for ids in batches]
 
     def _check_optimizer(self, name: str) -> None:
         if name not in self.sparse and name not in self.dense:
@@ -105,7 +135,21 @@ class Fbgemm(System):
     def bag_step(self, workload: Workload, optimizer: str) -> Job:
         return self._step(workload, optimizer, "SUM", workload.gradient(bags=True))
 
-    def _tables(self, workload: Workload, optimizer: str, pooling: str) -> Any:
+    def features_lookup(self, features: Features) -> Job:
+        look_up = self.torch.no_grad()(self._tables(features.rows, features.columns, "sgd", "SUM").forward)
+        return take_turns(lambda call: look_up(*call), self._feature_calls(features))
+
+    def features_step(self, features: Features, optimizer: str) -> Job:
+        tables = self._tables(features.rows, features.columns, optimizer, "SUM")
+        gradient = self.torch.from_numpy(features.gradient()).reshape(features.batch_size, -1)
+        return take_turns(lambda call: tables(*call).backward(gradient), self._feature_calls(features))
+
+    def _feature_calls(self, features: Features) -> list[Any]:
+        """Return ids, one feature after the other, and offsets that make each a bag of its own."""
+        offsets = self.torch.arange(features.batch_size * len(features.rows) + 1)
+        return [(self.torch.from_numpy(ids.T.copy()).reshape(-1), offsets) for ids in features.batches()]
+
+    def _tables(self, rows: tuple[int, ...], columns: int, optimizer: str, pooling: str) -> Any:
         if optimizer not in self.optimizers:
             raise NotImplementedError(f"FBGEMM has no {optimizer} on the CPU")
         from fbgemm_gpu.split_embedding_configs import EmbOptimType
@@ -113,7 +157,7 @@ class Fbgemm(System):
 
         place = (EmbeddingLocation.HOST, self.operations.ComputeDevice.CPU)
         tables = self.operations.SplitTableBatchedEmbeddingBagsCodegen(
-            [(workload.rows, workload.columns, *place)],
+            [(input_dim, columns, *place) for input_dim in rows],
             optimizer=getattr(EmbOptimType, self.optimizers[optimizer]),
             pooling_mode=getattr(PoolingMode, pooling),
             learning_rate=0.01,
@@ -127,11 +171,12 @@ class Fbgemm(System):
         return [(self.torch.from_numpy(ids.reshape(-1)), offsets) for ids in workload.batches()]
 
     def _without_gradient(self, workload: Workload, pooling: str) -> Job:
-        look_up = self.torch.no_grad()(self._tables(workload, "sgd", pooling).forward)
+        look_up = self.torch.no_grad()(self._tables((workload.rows,), workload.columns, "sgd", pooling).forward)
         return take_turns(lambda call: look_up(*call), self._calls(workload))
 
     def _step(self, workload: Workload, optimizer: str, pooling: str, d_rows: Any) -> Job:
-        tables, gradient = self._tables(workload, optimizer, pooling), self.torch.from_numpy(d_rows)
+        tables = self._tables((workload.rows,), workload.columns, optimizer, pooling)
+        gradient = self.torch.from_numpy(d_rows)
         return take_turns(lambda call: tables(*call).backward(gradient), self._calls(workload))
 
 
@@ -220,7 +265,7 @@ def get_system(name: str) -> System:
     return SYSTEMS[name]()
 
 
-def prepare_job(implementation: str, method: str, workload: Workload, *arguments: Any) -> Job:
+def prepare_job(implementation: str, method: str, workload: Workload | Features, *arguments: Any) -> Job:
     """Return a job of a library after its first two calls, in which things happen that happen once."""
     job: Job = getattr(get_system(implementation), method)(workload, *arguments)
     job()

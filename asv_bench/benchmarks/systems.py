@@ -15,7 +15,7 @@ import fastembed_layer
 import fastembed_layer.backends.cpu  # loads numba here, before asv forks for each of its measurements
 from fastembed_layer import dispatch, optimizers
 
-from .common import Job, Workload, take_turns, use_threads
+from .common import Features, Job, Workload, take_turns, use_threads
 
 FIRST_VALUE = 0.01  # of tables
 SLOT_VALUE = 1e-4  # slots are written once: zeros that were never touched are not in memory
@@ -41,6 +41,14 @@ class System:
     def bag_step(self, workload: Workload, optimizer: str) -> Job:
         """Return bag lookup, way back with a given gradient, and update."""
         raise NotImplementedError(f"{type(self).__name__} does not train bags with {optimizer}")
+
+    def features_lookup(self, features: Features) -> Job:
+        """Return the lookup of a batch with many features, each in its own table."""
+        raise NotImplementedError(f"{type(self).__name__} does not look up many features")
+
+    def features_step(self, features: Features, optimizer: str) -> Job:
+        """Return lookup of many features, way back with a given gradient, and update."""
+        raise NotImplementedError(f"{type(self).__name__} does not train many features with {optimizer}")
 
 
 class FastembedLayer(System):
@@ -74,6 +82,39 @@ class FastembedLayer(System):
             job()
 
         return on_so_many
+
+    def features_lookup(self, features: Features) -> Job:
+        return take_turns(self._group(features), features.batches())
+
+    def features_step(self, features: Features, optimizer: str) -> Job:
+        group, update, d_rows = self._group(features), self.optimizer(optimizer), features.gradient()
+        for table in group.tables:
+            _start_training(table, update)
+        return take_turns(lambda ids: update.apply_gradients(_find_gradients(group, ids, d_rows)), features.batches())
+
+    def features_apart_lookup(self, features: Features) -> Job:
+        """Return the same by a layer for each feature, whose vectors are stacked."""
+        layers = self._layers_of(features)
+
+        def look_up(columns: Any) -> Any:
+            return np.stack([layer(ids) for layer, ids in zip(layers, columns, strict=True)], axis=1)
+
+        return take_turns(look_up, _as_columns(features))
+
+    def features_apart_step(self, features: Features, optimizer: str) -> Job:
+        """Return the same by a layer for each feature, all updated by one call of the optimizer."""
+        layers, update = self._layers_of(features), self.optimizer(optimizer)
+        for layer in layers:
+            _start_training(layer.embeddings, update)
+        d_columns = [np.ascontiguousarray(d_rows) for d_rows in features.gradient().swapaxes(0, 1)]
+
+        def step(columns: Any) -> None:
+            pairs = []
+            for layer, ids, d_rows in zip(layers, columns, d_columns, strict=True):
+                pairs += _find_gradients(layer, ids, d_rows)
+            update.apply_gradients(pairs)
+
+        return take_turns(step, _as_columns(features))
 
     def aged_step(self, workload: Workload, steps: int) -> Job:
         """Return the exact Adam step after some steps, with rows that have been idle since any one of them."""
@@ -128,14 +169,33 @@ class FastembedLayer(System):
         return layer
 
     @staticmethod
+    def _group(features: Features) -> Any:
+        first_values = fastembed_layer.initializers.Constant(FIRST_VALUE)
+        group = fastembed_layer.EmbeddingGroup(features.rows, features.columns, first_values)
+        group.build()
+        return group
+
+    def _layers_of(self, features: Features) -> list[Any]:
+        return [self._layer("Embedding", Workload(rows, features.columns)) for rows in features.rows]
+
+    @staticmethod
     def _step(layer: Any, workload: Workload, optimizer: Any, d_rows: Any) -> Job:
         def step(ids: Any) -> None:
-            _, pullback = layer.forward(layer.prepare(ids))
-            found = pullback(d_rows)
-            optimizer.apply_gradients([(gradient, parameter) for parameter, gradient in found.parameters])
+            optimizer.apply_gradients(_find_gradients(layer, ids, d_rows))
 
         _start_training(layer.embeddings, optimizer)
         return take_turns(step, workload.batches())
+
+
+def _find_gradients(layer: Any, ids: Any, d_rows: Any) -> list[Any]:
+    """Look up and go back; returns what an optimizer takes."""
+    _, pullback = layer.forward(layer.prepare(ids))
+    return [(gradient, parameter) for parameter, gradient in pullback(d_rows).parameters]
+
+
+def _as_columns(features: Features) -> list[Any]:
+    """Return the batches with an array for each feature."""
+    return [[np.ascontiguousarray(column) for column in ids.T] for ids in features.batches()]
 
 
 def _start_training(table: Any, optimizer: Any) -> None:

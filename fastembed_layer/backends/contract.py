@@ -95,6 +95,58 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
+        """Turn ids of several vocabularies into rows of the one table in which these lie under each other.
+
+        Parameters
+        ----------
+        ids : ndarray of int32 or int64, shape (n_samples, n_columns)
+            A column for each vocabulary; C-contiguous.
+        columns : ndarray of int64, shape (n,)
+            The columns to take, ascending.
+        row_offsets : ndarray of int64, shape (n,)
+            For each of them, the row with which its vocabulary begins.
+        input_dims : ndarray of int64, shape (n,)
+            For each of them, the size of its vocabulary.
+
+        Returns
+        -------
+        rows : ndarray of int64, shape (n_samples * n,)
+            ``ids[s, columns[k]] + row_offsets[k]``, sample by sample.
+
+        Raises
+        ------
+        IdsOutOfRangeError
+            If an id is not in its vocabulary; the position is that in the flat `ids`.
+        """
+
+    @abstractmethod
+    def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
+        """Do for bags what `offset_ids` does for single ids, and put them into the order of the samples.
+
+        Parameters
+        ----------
+        values : ndarray of int32 or int64, shape (m,)
+            The ids of all bags, one vocabulary after the other.
+        offsets : ndarray of int64, shape (n, n_samples + 1)
+            Bag s of vocabulary k holds the positions ``offsets[k, s]`` to ``offsets[k, s + 1]``; checked by the caller.
+        row_offsets, input_dims
+            As for `offset_ids`.
+
+        Returns
+        -------
+        ids : ndarray of int64
+            The rows of all these bags; bag ``s * n + k`` is that of sample s and vocabulary k.
+        bag_offsets : ndarray of int64, shape (n_samples * n + 1,)
+            Where each bag begins.
+
+        Raises
+        ------
+        IdsOutOfRangeError
+            If an id is not in its vocabulary; the position is that in `values`.
+        """
+
+    @abstractmethod
     def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
         """Check the ids of a gradient and bring the positions of each id together; nothing is written to a table.
 

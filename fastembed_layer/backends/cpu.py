@@ -16,6 +16,7 @@ from fastembed_layer.kernels.bags import gather_bags
 from fastembed_layer.kernels.exact import IDLE_RULES, IdleRule
 from fastembed_layer.kernels.gather import gather_rows
 from fastembed_layer.kernels.group import ID_SHIFT, count_segments, pack_keys
+from fastembed_layer.kernels.offset import offset_bags, offset_ids
 from fastembed_layer.kernels.random import DISTRIBUTIONS, fill_random_rows
 from fastembed_layer.kernels.rules import RULES
 from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
@@ -60,6 +61,35 @@ class CpuBackend(Backend):
             )
         _raise_for_bad_id(bad, ids, table.input_dim)
         return out
+
+    def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
+        rows = lend_array((len(ids), len(columns)), np.int64)
+        bad = run_parallel(
+            lambda begin, end: offset_ids(ids, columns, row_offsets, input_dims, rows, begin, end),
+            len(ids),
+            KEYS_PER_THREAD // max(1, len(columns)),
+        )
+        first = _first_bad(bad)
+        if first is not None:
+            place = int(np.searchsorted(columns, first % ids.shape[1]))
+            raise IdsOutOfRangeError(first, int(ids.reshape(-1)[first]), int(input_dims[place]))
+        return rows.reshape(-1)
+
+    def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
+        lengths = np.diff(offsets, axis=1)
+        bag_offsets = np.concatenate([[0], np.cumsum(lengths.T)])
+        ids = lend_array((int(bag_offsets[-1]),), np.int64)
+        samples = lengths.shape[1]
+        bad = run_parallel(
+            lambda begin, end: offset_bags(values, offsets, row_offsets, input_dims, bag_offsets, ids, begin, end),
+            samples,
+            max(1, KEYS_PER_THREAD * samples // max(1, len(ids))),
+        )
+        first = _first_bad(bad)
+        if first is not None:
+            feature = int(np.argmax((offsets[:, 0] <= first) & (first < offsets[:, -1])))
+            raise IdsOutOfRangeError(first, int(values[first]), int(input_dims[feature]))
+        return ids, bag_offsets
 
     def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
         ids, input_dim = gradient.ids, gradient.shape[0]
@@ -199,8 +229,13 @@ def _grain(matrix: Array, count: int = 1) -> int:
     return max(1, BYTES_PER_THREAD // max(1, count * matrix.shape[1] * matrix.itemsize))
 
 
+def _first_bad(bad: list[int]) -> int | None:
+    """The first bad position of what the ranges of a launch returned."""
+    return next((position for position in bad if position >= 0), None)
+
+
 def _raise_for_bad_id(bad: list[int], ids: Array, input_dim: int) -> None:
-    first = next((position for position in bad if position >= 0), None)
+    first = _first_bad(bad)
     if first is not None:
         raise IdsOutOfRangeError(first, int(ids[first]), input_dim)
 

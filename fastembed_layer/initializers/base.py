@@ -79,6 +79,10 @@ class Initializer:
             raise NotImplementedError(f"{type(self).__name__} must define `__call__(shape, dtype=None)`.")
         copy_rows(out, first_row, _checked_values(self(shape, out.dtype.name), shape, repr(self)))
 
+    def spawn(self, number: int) -> Initializer:
+        """Return the initializer of table `number` of a group that shares this one: itself, if it draws nothing."""
+        return self
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build this initializer again."""
         return {name: getattr(self, name) for name in self._arguments}

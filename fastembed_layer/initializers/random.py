@@ -8,6 +8,7 @@ its rows keep them when it grows. The float32 values of a seed are its float64 v
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -33,6 +34,12 @@ class _RandomInitializer(Initializer):
 
     def __init__(self, seed: int | None = None):
         self.seed = checked_seed(seed)
+
+    def spawn(self, number: int) -> Initializer:
+        """Return the initializer of table `number` of a group: this one with the seed ``seed + number``."""
+        twin = copy.copy(self)
+        twin.seed = (self.seed + number) % SEEDS
+        return twin
 
     def _draw(self, out: Array, first_row: int, distribution: str, scalars: tuple[float, float]) -> None:
         if max(map(abs, scalars)) > float(np.finfo(out.dtype).max):

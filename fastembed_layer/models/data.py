@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ def open_source(
 
     Parameters
     ----------
-    inputs : array_like, Ragged, list of arrays, or iterable of batches
+    inputs : array_like, Ragged, list or dict of them, or iterable of batches
         An iterable yields ``inputs``, ``(inputs, targets)`` or ``(inputs, targets, sample_weight)``.
     targets, sample_weight : array_like, optional
         One entry per sample.
@@ -145,16 +145,20 @@ def join_outputs(parts: list[Any]) -> Any:
 
 
 def take_rows(part: Any, rows: Any) -> Any:
-    """Select samples of an input, which may be several arrays."""
+    """Select samples of an input, which may be several arrays, in a list or a dict."""
     if isinstance(part, list):
         return [take_rows(array, rows) for array in part]
+    if isinstance(part, dict):
+        return {name: take_rows(array, rows) for name, array in part.items()}
     return None if part is None else part[rows]
 
 
 def as_rows(inputs: Any) -> Any:
-    """Return inputs as an array, a `Ragged`, or a list of them when the model has several inputs."""
+    """Return inputs as an array, a `Ragged`, or a list or dict of them when the model has several inputs."""
     if isinstance(inputs, Ragged) or inputs is None:
         return inputs
+    if isinstance(inputs, Mapping):
+        return {name: as_rows(part) for name, part in inputs.items()}
     if Ragged.describes(inputs) and not all(isinstance(row, np.ndarray) for row in inputs):
         return Ragged.from_lists(inputs)
     if isinstance(inputs, list | tuple) and inputs and all(isinstance(part, np.ndarray | Ragged) for part in inputs):
@@ -167,7 +171,8 @@ def _as_array(values: Any) -> Array | None:
 
 
 def _common_length(parts: Batch) -> int:
-    inputs = parts.inputs if isinstance(parts.inputs, list) else [parts.inputs]
+    inputs = list(parts.inputs.values()) if isinstance(parts.inputs, dict) else parts.inputs
+    inputs = inputs if isinstance(inputs, list) else [inputs]
     lengths = [len(part) for part in (*inputs, parts.targets, parts.sample_weight) if part is not None]
     if len(set(lengths)) > 1:
         raise ValueError(f"`x`, `y` and `sample_weight` must have one length. Received: {lengths}.")
@@ -175,7 +180,7 @@ def _common_length(parts: Batch) -> int:
 
 
 def _is_iterable_of_batches(inputs: Any) -> bool:
-    return isinstance(inputs, Iterable) and not isinstance(inputs, np.ndarray | list | tuple | Ragged)
+    return isinstance(inputs, Iterable) and not isinstance(inputs, np.ndarray | list | tuple | Mapping | Ragged)
 
 
 def _open_iterable(inputs: Iterable[Any]) -> Source:

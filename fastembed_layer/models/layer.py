@@ -15,6 +15,7 @@ from fastembed_layer.models.masks import attach_mask, mask_of
 from fastembed_layer.models.module import Module, unique_name
 from fastembed_layer.models.penalties import penalise_output
 from fastembed_layer.models.symbolic import Shape, SymbolicTensor, as_list, declared_shape, is_symbolic
+from fastembed_layer.table import Parameter
 from fastembed_layer.tape import Pullback, current_penalties, is_recording, record, record_penalty
 
 Array = np.ndarray[Any, Any]
@@ -183,9 +184,13 @@ class Layer(Module):
             self.built = True
         self._set_initial_weights()
 
+    def shown_weights(self) -> list[Parameter]:
+        """Return the weights as `get_weights` and `set_weights` show them."""
+        return self.weights
+
     def get_weights(self) -> list[Array]:
         """Return copies of the weights."""
-        return [parameter.numpy() for parameter in self.weights]
+        return [parameter.numpy() for parameter in self.shown_weights()]
 
     def set_weights(self, weights: Any) -> None:
         """Overwrite the weights.
@@ -193,17 +198,15 @@ class Layer(Module):
         Parameters
         ----------
         weights : sequence of array_like
-            One array for each of `weights`, in that order.
+            Arrays of the shapes that `get_weights` returns, in that order.
 
         Raises
         ------
-        ValueError
-            If their number or a shape differs; nothing is written then.
-        TypeError
-            If one of them does not hold numbers; nothing is written then.
+        ValueError, TypeError
+            If their number or a shape differs, or one does not hold numbers; nothing is written then.
         """
         weights = [np.asarray(value) for value in weights]
-        shapes = [parameter.shape for parameter in self.weights]
+        shapes = [parameter.shape for parameter in self.shown_weights()]
         if [value.shape for value in weights] != shapes:
             raise ValueError(
                 f"`weights` of the layer {self.name!r} must be arrays of the shapes {shapes}. "
@@ -211,7 +214,7 @@ class Layer(Module):
             )
         if any(value.dtype.kind not in "biuf" for value in weights):
             raise TypeError(f"`weights` must hold numbers. Received: {[str(value.dtype) for value in weights]}.")
-        for parameter, value in zip(self.weights, weights, strict=True):
+        for parameter, value in zip(self.shown_weights(), weights, strict=True):
             parameter.assign(value)
         self._initial_weights = None
 

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastembed_layer.embedding import Embedding, refuse_later_place
+from fastembed_layer.embedding_group import EmbeddingGroup
 from fastembed_layer.models.configs import read_input
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.model import Model
 from fastembed_layer.models.symbolic import Shape, SymbolicTensor, check_shape
 from fastembed_layer.named import nearest_names
+
+STARTS = (Embedding, EmbeddingGroup)  # layers that take ids, and so have to come first
 
 
 class Sequential(Model):
@@ -95,6 +98,11 @@ class Sequential(Model):
             raise AttributeError(f"The model {self.name!r} has never been called and so has no defined input shape.")
         return shape
 
+    def shape_of(self, arrays: Any) -> Any:
+        """Return the shape to build for; a group of features has one, in whatever form its ids come."""
+        first = self._layers[0] if self._layers else None
+        return first.shape_of(arrays) if isinstance(first, EmbeddingGroup | Sequential) else super().shape_of(arrays)
+
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape of the last layer's output."""
         for layer in self._layers:
@@ -131,7 +139,7 @@ class Sequential(Model):
         first = self._layers[0]
         if isinstance(first, Sequential):
             return first._input_shape or first._first_shape()
-        return first.input_shape if isinstance(first, Embedding) else first.batch_input_shape
+        return first.input_shape if isinstance(first, STARTS) else first.batch_input_shape
 
     def _build_known_shapes(self) -> None:
         """Build every layer as soon as the shape of its input is known, so that impossible stacks fail early."""
@@ -150,7 +158,7 @@ def _starts_with_ids(layer: Layer) -> bool:
     """Tell whether a layer, or the stack it is, takes ids."""
     if isinstance(layer, Sequential) and layer.layers:
         return _starts_with_ids(layer.layers[0])
-    return isinstance(layer, Embedding)
+    return isinstance(layer, STARTS)
 
 
 def _read_layer(entry: dict[str, Any]) -> Layer | SymbolicTensor:

@@ -91,8 +91,8 @@ class Trainer(Module):
         Parameters
         ----------
         x, y, sample_weight : array_like
-            Samples, targets and weights; `x` may be a list of arrays, a list of sequences of different lengths, a
-            `Ragged`, or an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches.
+            Samples, targets and weights; `x` may be a list or dict of arrays, a list of sequences of different
+            lengths, a `Ragged`, or an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches.
         batch_size : int, optional
             Samples per step, 32 by default.
         epochs : int

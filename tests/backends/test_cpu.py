@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -214,6 +214,54 @@ def test_no_bags_give_an_array_without_rows() -> None:
     assert bags.shape == (0, 2)
 
 
+class Vocabularies(NamedTuple):
+    """Ids of several vocabularies that lie under each other, as `offset_ids` takes them and as `offset_bags` does."""
+
+    ids: Array
+    values: Array
+    offsets: Array
+    input_dims: Array
+    row_offsets: Array
+
+
+def make_vocabularies(samples: int, count: int, id_type: str, seed: int = 0) -> Vocabularies:
+    """Random ids and bags; the vocabularies have 1 to 20 rows and the bags up to 3 ids."""
+    random = np.random.default_rng(seed)
+    input_dims = random.integers(1, 21, count)
+    lengths = random.integers(0, 4, (count, samples))
+    ends = np.cumsum(lengths.reshape(-1)).reshape(count, samples)
+    offsets = np.concatenate([ends[:, :1] - lengths[:, :1], ends], axis=1) if samples else np.zeros((count, 1), int)
+    values = random.integers(0, np.repeat(input_dims, lengths.sum(axis=1)))
+    ids = random.integers(0, input_dims, (samples, count))
+    row_offsets = np.cumsum(input_dims) - input_dims
+    return Vocabularies(ids.astype(id_type), values.astype(id_type), offsets, input_dims, row_offsets)
+
+
+vocabularies = st.builds(
+    make_vocabularies,
+    samples=st.integers(0, 8),
+    count=st.integers(1, 5),
+    id_type=st.sampled_from(KERNEL_TYPES),
+    seed=st.integers(0, 2**32 - 1),
+)
+
+
+@given(drawn=vocabularies, data=st.data())
+def test_offset_ids_finds_the_rows_of_some_columns(drawn: Vocabularies, data: st.DataObject) -> None:
+    every = range(len(drawn.input_dims))
+    columns = np.array(sorted(data.draw(st.sets(st.sampled_from(every), min_size=1))))
+    offsets, sizes = drawn.row_offsets[columns], drawn.input_dims[columns]
+    rows = BACKEND.offset_ids(drawn.ids, columns, offsets, sizes)
+    assert_same_bits(rows, reference.offset_ids(drawn.ids, columns, offsets))
+
+
+@given(drawn=vocabularies)
+def test_offset_bags_brings_bags_into_the_order_of_the_samples(drawn: Vocabularies) -> None:
+    ids, offsets = BACKEND.offset_bags(drawn.values, drawn.offsets, drawn.row_offsets, drawn.input_dims)
+    bags = [ids[begin:end].tolist() for begin, end in pairwise(offsets)]
+    assert bags == reference.offset_bags(drawn.values, drawn.offsets, drawn.row_offsets)
+
+
 @given(data=st.data(), id_type=st.sampled_from(KERNEL_TYPES))
 def test_group_gradient_orders_positions_by_id(data: st.DataObject, id_type: str) -> None:
     ids = data.draw(flat_ids(INPUT_DIM, id_type))
@@ -352,6 +400,14 @@ def test_lookups_have_the_same_bits_for_any_number_of_threads(input_dim: int) ->
     assert_all_alike(outcomes_by_threads(lambda: [BACKEND.gather_bags(table, ids, offsets, None)]))
 
 
+def test_offsets_are_the_same_for_any_number_of_threads() -> None:
+    drawn = make_vocabularies(500, 3, "int64")
+    ids, columns = drawn.ids, np.arange(3)
+    shared = (drawn.row_offsets, drawn.input_dims)
+    assert_all_alike(outcomes_by_threads(lambda: [BACKEND.offset_ids(ids, columns, *shared)]))
+    assert_all_alike(outcomes_by_threads(lambda: BACKEND.offset_bags(drawn.values, drawn.offsets, *shared)))
+
+
 @pytest.mark.parametrize("input_dim", [1, 7, 50_000])
 def test_sums_have_the_same_bits_for_any_number_of_threads(input_dim: int) -> None:
     ids = many_ids(input_dim, 150_000)  # sums are split into blocks of 16384 positions
@@ -430,6 +486,24 @@ def test_an_id_that_is_no_row_is_refused_with_its_place_and_changes_nothing(
         assert str(caught.value) == f"indices[{place}] = {ids[place]} is not in [0, {INPUT_DIM})"
     for after, then in zip((trained.table.value, *trained.slots.values()), before, strict=True):
         assert_same_bits(after, then)
+
+
+@pytest.mark.parametrize("kind", ["row of the next", -1, "least", "most"])
+@pytest.mark.parametrize("dtype", KERNEL_TYPES)
+def test_an_id_beyond_its_own_vocabulary_is_refused_with_its_place(kind: int | str, dtype: str) -> None:
+    sizes, row_offsets = np.array([5, 9]), np.array([0, 5])
+    value = 5 if kind == "row of the next" else bad_id(kind, dtype)
+    ids = np.tile(np.array([0, 5], dtype), (50, 1))
+    ids[20, 0] = ids[40, 0] = value
+    offsets = np.array([np.arange(51), np.arange(50, 101)])
+    refused: list[tuple[int, Callable[[], Any]]] = [
+        (40, lambda: BACKEND.offset_ids(ids, np.array([0, 1]), row_offsets, sizes)),
+        (20, lambda: BACKEND.offset_bags(ids.T.reshape(-1), offsets, row_offsets, sizes)),
+    ]
+    for (place, operation), threads in product(refused, THREADS):
+        with many_threads(threads), pytest.raises(IdsOutOfRangeError) as caught:
+            operation()
+        assert str(caught.value) == f"indices[{place}] = {value} is not in [0, 5)"
 
 
 def test_the_first_of_several_bad_ids_is_named_for_any_number_of_threads() -> None:

@@ -30,6 +30,17 @@ def test_batches_cut_all_samples_in_order(count: int, size: int) -> None:
     assert all((batch.targets == 2 * batch.inputs).all() for batch in batches)
 
 
+def test_a_dict_holds_the_same_samples_of_every_input() -> None:
+    inputs = {"bags": [[1], [2, 3], [], [4]], "ids": [5, 6, 7, 8]}
+    source = open_source(inputs, np.arange(4), batch_size=3)
+    first, last = source.batches()
+    assert first.inputs["bags"].to_list() == [[1], [2, 3], []]
+    assert (last.inputs["bags"].to_list(), last.inputs["ids"].tolist()) == ([[4]], [8])
+    assert (count_samples(Batch(inputs)), source.steps) == (4, 2)
+    with pytest.raises(ValueError, match=r"must have one length\. Received: \[4, 4, 3\]"):
+        open_source(inputs, np.arange(3))
+
+
 @given(count=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 99))
 def test_shuffled_batches_hold_every_sample_once_with_its_target(count: int, size: int, seed: int) -> None:
     source = open_source(np.arange(count), np.arange(count) * 2, batch_size=size, shuffle=np.random.default_rng(seed))

@@ -1,0 +1,112 @@
+"""`TableStack`: tables of one width under each other in one table, so that one operation serves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastembed_layer.dispatch import backend_of
+from fastembed_layer.feature_ids import FeatureBags
+from fastembed_layer.models.columns import find_runs
+from fastembed_layer.models.combiners import find_owners, find_scales
+from fastembed_layer.placement import allocate_table
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Parameter, Table
+
+Array = np.ndarray[Any, Any]
+
+
+class FeatureRows(Parameter):
+    """The rows of one feature in the table that it shares with others; a view, not a weight of its own."""
+
+    def __init__(self, table: Table, rows: slice, name: str):
+        super().__init__(table.storage[rows], name, table.trainable)
+        self._table = table
+
+    @property
+    def value(self) -> Array:
+        """The rows themselves, up to date; training writes them in place."""
+        self._table.finish()
+        return self.storage
+
+
+class LookedUp(NamedTuple):
+    """What the way back of a lookup needs: the ids, and for bags the bag and the factor of each id."""
+
+    ids: Array
+    owners: Array | None = None
+    scales: Array | None = None
+
+
+class TableStack:
+    """The tables of all features of one width.
+
+    Parameters
+    ----------
+    input_dims, output_dims : sequence of int
+        Sizes of the vocabularies and of the vectors of all features, those of other widths too.
+    width : int
+        The width of this stack.
+    dtype : dtype
+        Type of the table.
+    names : tuple of str
+        Of the layer, for errors, and of the table.
+
+    Attributes
+    ----------
+    table : Table
+        Holds the rows of all members; uninitialised at first.
+    members, row_offsets, input_dims : ndarray of int64
+        The numbers of its features, where the rows of each begin, and how many there are.
+    runs : list of Run
+        Where the columns of the members lie among those of all features.
+
+    Raises
+    ------
+    MemoryError
+        If there is no memory for the table.
+    """
+
+    def __init__(
+        self, input_dims: Sequence[int], output_dims: Sequence[int], width: int, dtype: Any, names: tuple[str, str]
+    ):
+        self.members = np.flatnonzero(np.array(output_dims) == width)
+        self.input_dims = np.array(input_dims, np.int64)[self.members]
+        ends = np.cumsum(self.input_dims)
+        self.row_offsets = ends - self.input_dims
+        self.runs = find_runs(self.members.tolist(), output_dims)
+        self.table = Table(allocate_table((int(ends[-1]), width), dtype, names[0]), names[1])
+
+    def rows_of(self, number: int, name: str = "embeddings") -> FeatureRows:
+        """Return the rows of one of the members."""
+        place = int(np.searchsorted(self.members, number))
+        first = int(self.row_offsets[place])
+        return FeatureRows(self.table, slice(first, first + int(self.input_dims[place])), name)
+
+    def look_up(self, inputs: Array | FeatureBags, combiner: str | None) -> tuple[Array, LookedUp]:
+        """Return the vectors of all members, a row for each sample, and what the way back needs.
+
+        Raises
+        ------
+        IdsOutOfRangeError
+            If an id is not in the vocabulary of its feature.
+        """
+        table, backend = self.table, backend_of(self.table)
+        shape = (len(inputs), len(self.members) * table.output_dim)
+        if not isinstance(inputs, FeatureBags):
+            ids = backend.offset_ids(inputs, self.members, self.row_offsets, self.input_dims)
+            return backend.gather_rows(table, ids).reshape(shape), LookedUp(ids)
+        assert combiner is not None
+        own_offsets = inputs.offsets[self.members]
+        ids, offsets = backend.offset_bags(inputs.values, own_offsets, self.row_offsets, self.input_dims)
+        scales = find_scales(combiner, offsets, None, table.dtype)
+        bags = backend.gather_bags(table, ids, offsets, scales)
+        return bags.reshape(shape), LookedUp(ids, find_owners(offsets), scales)
+
+    def pull_back(self, looked_up: LookedUp, d_rows: Array) -> RowGradient:
+        """Return the gradient of the table from that of what `look_up` returned."""
+        values = np.ascontiguousarray(d_rows.reshape(-1, self.table.output_dim))
+        shape = (self.table.input_dim, self.table.output_dim)
+        return RowGradient(looked_up.ids, values, shape, looked_up.owners, looked_up.scales)
