@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
 FLOORS = (
     {"kernels", "named", "checks", "_version"},
     {"dispatch", "backends"},
-    {"table", "row_gradient", "idle_rows", "ids", "ragged", "out_of_range", "placement"},
+    {"table", "row_gradient", "row_rates", "idle_rows", "ids", "ragged", "out_of_range", "placement"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
     {"models", "embedding", "embedding_bag", "layers"},
     {"__init__"},
