@@ -12,14 +12,16 @@ from fastembed_layer.checks import check_choice, check_dimension, check_flag
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.ids import normalise_ids
 from fastembed_layer.models.configs import read_initializer
+from fastembed_layer.models.input_length import check_input_length, fill_in_lengths, shown_length
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.penalties import penalise_rows, penalise_weight, warn_of_dense_gradient
-from fastembed_layer.models.symbolic import Shape, SymbolicTensor
+from fastembed_layer.models.symbolic import Shape, SymbolicTensor, refuse_later_place
 from fastembed_layer.named import serialize
-from fastembed_layer.out_of_range import OutOfRangePolicy, Replaced
+from fastembed_layer.out_of_range import OutOfRangePolicy, Replaced, join_zeroed, set_padding_apart
 from fastembed_layer.placement import allocate_table, check_device, current_device
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.row_rates import Rows, check_factors, check_padding_id, check_rows, make_row_rates, rows_to_config
 from fastembed_layer.table import Table
 from fastembed_layer.tape import Cotangents, Pullback, is_recording
 
@@ -55,6 +57,12 @@ class Embedding(Layer):
     out_of_range : {"raise", "zero", "clip", "wrap"} or int
         What to do with ids that are not in ``[0, input_dim)``: raise an ``IndexError`` before anything is written,
         or give zeros that train nothing, the nearest row, the row modulo `input_dim`, or the row of that number.
+    padding_id : int, optional
+        Id of padding, a row or a negative number: gives zeros, trains nothing, and makes no mask (`mask_zero` does).
+    trainable_rows : slice, array_like of bool, shape (input_dim,), or array_like of int, optional
+        The rows that train; the others keep their bits. The attribute may be set between steps.
+    row_rates : array_like of float, shape (input_dim,), optional
+        Factors of the learning rate, one for each row; 0 freezes a row.
     regularizer_scope : {"table", "batch"}
         Whether `embeddings_regularizer` is a term over the whole table, as in Keras, which makes every step as
         expensive as the table is large, or over the rows that a lookup touched.
@@ -102,13 +110,16 @@ class Embedding(Layer):
         input_length: Any = None,
         *,
         out_of_range: str | int = "raise",
+        padding_id: int | None = None,
+        trainable_rows: Any = None,
+        row_rates: Any = None,
         regularizer_scope: str = "table",
         device: str | None = None,
         **keywords: Any,
     ):
         self.input_dim = check_dimension(input_dim, "input_dim")
         self.output_dim = check_dimension(output_dim, "output_dim")
-        self.input_length = _checked_input_length(input_length)
+        self.input_length = check_input_length(input_length)
         if self.input_length is not None and "input_shape" not in keywords:
             keywords["input_shape"] = self.input_length
         super().__init__(activity_regularizer=activity_regularizer, **keywords)
@@ -120,6 +131,9 @@ class Embedding(Layer):
         self.regularizer_scope = check_choice(regularizer_scope, "regularizer_scope", REGULARIZER_SCOPES)
         self.placement = current_device() if device is None else check_device(device)
         self._out_of_range = OutOfRangePolicy(out_of_range, self.input_dim)
+        self.padding_id = check_padding_id(padding_id, self.input_dim)
+        self.row_rates = check_factors(row_rates, self.input_dim, self.variable_dtype)
+        self._trainable_rows: Rows | None = check_rows(trainable_rows, self.input_dim)
         self._table: Table | None = None
         self._warned_of_dense_gradient = False
 
@@ -139,6 +153,17 @@ class Embedding(Layer):
     def out_of_range_count(self) -> int:
         """How many ids a policy other than ``"raise"`` has hidden so far."""
         return self._out_of_range.count
+
+    @property
+    def trainable_rows(self) -> Any:
+        """The rows that train; None for all. Setting it takes effect with the next step of an optimizer."""
+        return self._trainable_rows
+
+    @trainable_rows.setter
+    def trainable_rows(self, rows: Any) -> None:
+        self._trainable_rows = check_rows(rows, self.input_dim)
+        if self._table is not None:
+            self._set_row_rates(self._table)
 
     @property
     def input_shape(self) -> Any:
@@ -161,6 +186,7 @@ class Embedding(Layer):
         self.embeddings_initializer.fill(value)
         self._table = Table(value, "embeddings")
         self._table.constraint = self.embeddings_constraint
+        self._set_row_rates(self._table)
         super().build(input_shape)
 
     def set_weights(self, weights: Any) -> None:
@@ -201,18 +227,7 @@ class Embedding(Layer):
         ValueError
             If `input_length` and `input_shape` contradict each other.
         """
-        shape = tuple(input_shape)
-        if self.input_length is None:
-            return (*shape, self.output_dim)
-        lengths = shape[1:]
-        agree = len(lengths) == len(self.input_length) and all(
-            have is None or want is None or have == want for have, want in zip(lengths, self.input_length, strict=True)
-        )
-        if not agree:
-            shown = self.input_length[0] if len(self.input_length) == 1 else self.input_length
-            raise ValueError(f'"input_length" is {shown}, but received input has shape {shape}')
-        filled = (want if have is None else have for have, want in zip(lengths, self.input_length, strict=True))
-        return (shape[0], *filled, self.output_dim)
+        return (*fill_in_lengths(tuple(input_shape), self.input_length), self.output_dim)
 
     def check_symbolic(self, tensors: list[SymbolicTensor]) -> None:
         """Refuse any place but the first."""
@@ -239,24 +254,32 @@ class Embedding(Layer):
             "activity_regularizer": serialize(self.activity_regularizer),
             "embeddings_constraint": serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
-            "input_length": _shown_length(self.input_length),
+            "input_length": shown_length(self.input_length),
         }
         own = {
             "out_of_range": (self.out_of_range, "raise"),
+            "padding_id": (self.padding_id, None),
+            "trainable_rows": (rows_to_config(self._trainable_rows), None),
+            "row_rates": (rows_to_config(self.row_rates), None),
             "regularizer_scope": (self.regularizer_scope, "table"),
         }
         return config | {key: value for key, (value, default) in own.items() if value != default}
 
     def _look_up(self, ids: Array, shape: tuple[int, ...]) -> tuple[Array, Replaced]:
         backend = backend_of(self.embeddings)
+        looked_up = set_padding_apart(ids, self.padding_id)
         try:
-            return backend.gather_rows(self.embeddings, ids), Replaced(ids, None)
+            rows = backend.gather_rows(self.embeddings, looked_up.ids)
         except IdsOutOfRangeError:
-            replaced = self._out_of_range.handle(ids, shape, self.name)
-        rows = backend.gather_rows(self.embeddings, replaced.ids)
-        if replaced.zeroed is not None:
-            rows[replaced.zeroed] = 0
-        return rows, replaced
+            replaced = self._out_of_range.handle(looked_up.ids, shape, self.name)
+            looked_up = join_zeroed(looked_up, replaced, self.padding_id)
+            rows = backend.gather_rows(self.embeddings, looked_up.ids)
+        if looked_up.zeroed is not None:
+            rows[looked_up.zeroed] = 0
+        return rows, looked_up
+
+    def _set_row_rates(self, table: Table) -> None:
+        table.row_rates = make_row_rates(self.input_dim, self._trainable_rows, self.row_rates, self.padding_id)
 
     def _pull_back(self, looked_up: Replaced, d_rows: Array) -> Cotangents:
         ids, zeroed = looked_up
@@ -272,22 +295,3 @@ class Embedding(Layer):
         if regularizer is not None and self.regularizer_scope == "batch" and is_recording():
             touched = ids if zeroed is None else ids[~zeroed]
             self.add_penalty([], *penalise_rows(self.embeddings, touched, regularizer))
-
-
-def refuse_later_place(name: str) -> None:
-    """Raise the error of an embedding layer that is not the first layer."""
-    raise ValueError(
-        f"The layer {name!r} can only be used as the first layer in a model: its input is integer ids, "
-        "and the output of another layer is not."
-    )
-
-
-def _checked_input_length(value: Any) -> Shape | None:
-    if value is None:
-        return None
-    lengths = tuple(value) if isinstance(value, list | tuple) else (value,)
-    return tuple(None if length is None else check_dimension(length, "input_length") for length in lengths)
-
-
-def _shown_length(lengths: Shape | None) -> Any:
-    return lengths[0] if lengths is not None and len(lengths) == 1 else lengths

@@ -12,7 +12,7 @@ from fastembed_layer.embedding import Embedding
 from fastembed_layer.ids import normalise_ids
 from fastembed_layer.models.combiners import COMBINERS, find_owners, find_scales
 from fastembed_layer.models.symbolic import Shape
-from fastembed_layer.out_of_range import Replaced
+from fastembed_layer.out_of_range import Replaced, join_zeroed, set_padding_apart
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.tape import Cotangents, Pullback
@@ -34,7 +34,7 @@ class EmbeddingBag(Embedding):
         Size of a vector.
     combiner : {"mean", "sum", "sqrtn"}
         Whether the sum is divided by the number of ids, by nothing, or by the root of the number. With ``mask_zero``
-        ids 0 do not count and add nothing.
+        ids 0, and with ``padding_id`` the ids of padding, do not count and add nothing.
     **keywords
         The other arguments of `Embedding`.
 
@@ -65,9 +65,12 @@ class EmbeddingBag(Embedding):
     def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
         """Sum rows by bag; the pullback's gradient holds one vector per bag."""
         bags, shape = _as_bags(inputs)
-        kept = bags.values != 0 if self.mask_zero else None
-        ids, offsets, kept = self._rows_in_range(bags, kept, bags.values.shape if bags is inputs else inputs.shape)
-        self._penalise_looked_up(Replaced(ids, None if kept is None else ~kept))
+        looked_up = self._rows_in_range(bags.values, bags.values.shape if bags is inputs else inputs.shape)
+        if self.mask_zero:
+            looked_up = looked_up.also_zero(bags.values == 0)
+        self._penalise_looked_up(looked_up)
+        ids, offsets = looked_up.ids, bags.offsets
+        kept = None if looked_up.zeroed is None else ~looked_up.zeroed
         scales = find_scales(self.combiner, offsets, kept, self.variable_dtype)
         sums = backend_of(self.embeddings).gather_bags(self.embeddings, ids, offsets, scales)
         output = sums.reshape(*shape, self.output_dim).astype(self.compute_dtype, copy=False)
@@ -95,13 +98,12 @@ class EmbeddingBag(Embedding):
         """Return the arguments that make an equal, untrained layer."""
         return super().get_config() | {"combiner": self.combiner}
 
-    def _rows_in_range(self, bags: Ragged, kept: Array | None, shape: tuple[int, ...]) -> Any:
-        ids = bags.values
+    def _rows_in_range(self, ids: Array, shape: tuple[int, ...]) -> Replaced:
+        looked_up = set_padding_apart(ids, self.padding_id)
+        ids = looked_up.ids
         if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= self.input_dim):
-            ids, zeroed = self._out_of_range.handle(ids, shape, self.name)
-            if zeroed is not None:
-                kept = ~zeroed if kept is None else kept & ~zeroed
-        return ids, bags.offsets, kept
+            looked_up = join_zeroed(looked_up, self._out_of_range.handle(ids, shape, self.name), self.padding_id)
+        return looked_up
 
     def _pull_back_bags(self, ids: Array, offsets: Array, scales: Array | None, d_bags: Array) -> Cotangents:
         values = np.ascontiguousarray(d_bags.reshape(-1, self.output_dim))

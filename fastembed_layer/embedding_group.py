@@ -9,14 +9,13 @@ import numpy as np
 
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.checks import check_choice, check_dimension, check_flag
-from fastembed_layer.embedding import refuse_later_place
 from fastembed_layer.feature_ids import Feature, read_bags, read_ids, refuse_ids
 from fastembed_layer.initializers import Initializer
 from fastembed_layer.models.columns import join_columns, take_columns
 from fastembed_layer.models.combiners import COMBINERS
 from fastembed_layer.models.configs import read_initializer
 from fastembed_layer.models.layer import Layer
-from fastembed_layer.models.symbolic import Shape, SymbolicTensor
+from fastembed_layer.models.symbolic import Shape, SymbolicTensor, refuse_later_place
 from fastembed_layer.models.table_stack import FeatureRows, LookedUp, TableStack
 from fastembed_layer.named import serialize
 from fastembed_layer.placement import check_device, current_device

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fastembed_layer.row_rates import RowRates
 
 Array = np.ndarray[Any, Any]
 
 NEVER = -1  # the last step of a row that no batch has held: its slots are zero and it stays where it is
+FROZEN = -2  # the last step of a row that has been moved and has stopped training: it stays where it is
 LONGEST = 1 << 16  # steps; then every row is brought up to date once and the sums start afresh
 
 
@@ -103,6 +107,8 @@ class IdleRows:
     ----------
     moves : bool
         Whether idle rows change, and not their slots only.
+    row_rates : RowRates or None
+        Those of the steps so far; the table's own may have been replaced since.
     """
 
     def __init__(
@@ -121,8 +127,16 @@ class IdleRows:
         self.last_steps = np.full(input_dim, clock.now if shrinks else NEVER, np.int32)
         self.finished_at = clock.now
         self.moves = False
+        self.row_rates: RowRates | None = None
 
     @property
     def is_finished(self) -> bool:
         """Whether no step has passed since all rows were brought up to date."""
         return self.finished_at == self.clock.now
+
+    def follow(self, row_rates: RowRates | None) -> None:
+        """Train other rows, or at other rates, from now on; only when every row is up to date."""
+        self.row_rates = row_rates
+        trainable = True if row_rates is None or row_rates.trainable is None else row_rates.trainable
+        self.last_steps[(self.last_steps == FROZEN) & trainable] = self.clock.now
+        self.last_steps[(self.last_steps >= 0) & np.logical_not(trainable)] = FROZEN

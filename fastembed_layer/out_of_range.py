@@ -16,10 +16,32 @@ POLICIES = ("raise", "zero", "clip", "wrap")
 
 
 class Replaced(NamedTuple):
-    """Ids that are all rows, and where the original was none and the policy wants zeros (None elsewhere)."""
+    """Ids that are all rows, and where the output is to be zeros that train nothing (None if nowhere)."""
 
     ids: Array
     zeroed: Array | None
+
+    def also_zero(self, where: Array | None) -> Replaced:
+        """Return the same ids with zeros at more places; None adds none."""
+        if where is None or self.zeroed is None:
+            return Replaced(self.ids, where if self.zeroed is None else self.zeroed)
+        return Replaced(self.ids, self.zeroed | where)
+
+
+def set_padding_apart(ids: Array, padding_id: int | None) -> Replaced:
+    """Return ids whose padding is to give zeros; padding that is no row of the table is replaced by row 0."""
+    if padding_id is None:
+        return Replaced(ids, None)
+    is_padding = ids == padding_id
+    if not is_padding.any():
+        return Replaced(ids, None)
+    return Replaced(ids if padding_id >= 0 else np.where(is_padding, ids.dtype.type(0), ids), is_padding)
+
+
+def join_zeroed(looked_up: Replaced, replaced: Replaced, padding_id: int | None) -> Replaced:
+    """Return the replaced ids with zeros for both reasons, and for ids that were replaced by padding."""
+    turned = set_padding_apart(replaced.ids, padding_id)
+    return turned.also_zero(looked_up.zeroed).also_zero(replaced.zeroed)
 
 
 class OutOfRangePolicy:

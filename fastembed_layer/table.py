@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.idle_rows import IdleRows
+
+if TYPE_CHECKING:
+    from fastembed_layer.row_rates import RowRates
 
 Array = np.ndarray[Any, Any]
 
@@ -113,6 +116,11 @@ class Table(Parameter):
         Name of the weight.
     trainable : bool
         Whether optimizers are handed this table.
+
+    Attributes
+    ----------
+    row_rates : RowRates or None
+        Rows that do not train, or not at the full rate. Replaced by another, it takes effect with the next step.
     """
 
     def __init__(self, value: Array, name: str = "embeddings", trainable: bool = True):
@@ -123,6 +131,7 @@ class Table(Parameter):
             )
         super().__init__(value, name, trainable)
         self.idle: IdleRows | None = None
+        self.row_rates: RowRates | None = None
 
     @property
     def value(self) -> Array:

@@ -205,6 +205,9 @@ class Backend(ABC):
 
         Notes
         -----
+        Where the rows have rates of their own, ``table.row_rates.factors``, a row goes its share of the step, decay
+        included, and its slots change in full. Rows that do not train must not be in the gradient.
+
         Where ``table.idle`` is set, each row is first brought up to date with the steps it has been idle, in the same
         pass, and ``table.idle.last_steps`` of the rows becomes the step after the clock's present one. The caller
         advances the clock.

@@ -179,12 +179,11 @@ def _update_part(
 ) -> None:
     """Launch the update of one rule on sorted keys."""
     kernel: Kernel = RULES[rule].update_rows
-    first: tuple[Any, ...] = ((table.storage, *slots),)
-    scratch_rows = 1
+    first: tuple[Any, ...] = ((table.storage, *slots), _factors(table))
     if table.idle is not None:
-        kernel, first, scratch_rows = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table), 2
+        kernel, first = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
     run_parallel(
-        lambda begin, end: kernel(*first, *gradient, *step, *_scratch(table, scratch_rows), begin, end),
+        lambda begin, end: kernel(*first, *gradient, *step, *_scratch(table, 2), begin, end),
         len(gradient.keys),
         _grain(table.storage, 1 + len(slots)),
     )
@@ -216,7 +215,14 @@ def _idle_state(table: Table) -> tuple[Any, ...]:
     assert idle is not None
     clock = idle.clock
     state = (table.storage, *idle.slots)
-    return state, (idle.last_steps, clock.series, clock.base, clock.now, clock.shrink, idle.constants)
+    numbers = (idle.last_steps, clock.series, clock.base, clock.now, clock.shrink, idle.constants)
+    return state, numbers, _factors(table)
+
+
+def _factors(table: Table) -> Array | None:
+    """The share of the learning rate of each row; idle steps were made with the shares of their time."""
+    rates = table.row_rates if table.idle is None else table.idle.row_rates
+    return None if rates is None else rates.factors
 
 
 def _scratch(table: Table, count: int = 1) -> list[Array]:

@@ -1,9 +1,9 @@
 """The loops of exact mode: lookups and updates of rows that may have been idle for some steps.
 
 `idle` is the tuple (last steps of the rows; series, base, present step and present shrink of the clock; constants of
-the rule).
-``last_steps[row]`` is the step of the table's clock at which a row was last up to date, -1 for a row that has never
-been updated: its slots are zero, so nothing moves it.
+the rule). `factors` are None or each row's share of the learning rate: what moves a row, moves it by that share.
+``last_steps[row]`` is the step of the table's clock at which a row was last up to date, negative for a row that stays
+where it is: -1 for one that has never been updated, whose slots are zero, and -2 for one that has stopped training.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id
-from fastembed_layer.kernels.idle import scale_row, shrink_idle
+from fastembed_layer.kernels.idle import copy_row, shrink_idle, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 from fastembed_layer.kernels.rules import ROW_RULES
 from fastembed_layer.kernels.rules.row_rule import RowRule
-from fastembed_layer.kernels.update import add_scaled, sum_segment
+from fastembed_layer.kernels.update import add_scaled, step_row, sum_segment
 
 
 @inlined
@@ -31,13 +31,13 @@ def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
     """Build the lookup of one rule: idle rows are brought up to date on the way to the output."""
 
     @kernel
-    def gather_rows(state: Any, idle: Any, ids: Any, out: Any, begin: int, end: int) -> int:
+    def gather_rows(state: Any, idle: Any, factors: Any, ids: Any, out: Any, begin: int, end: int) -> int:
         """Write the present value of ``table[ids[p]]`` to ``out[p]``; the table is not written.
 
         Returns the first position whose id is not a row, where the writing stops, or -1.
         """
         last_steps, series, base, now, shrink, constants = idle
-        input_dim, output_dim = state[0].shape
+        input_dim = state[0].shape[0]
         for position in range(begin, end):
             if position + AHEAD < end:
                 prefetch_rows((*state, last_steps), ids[position + AHEAD])
@@ -46,12 +46,11 @@ def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
                 return position
             last = last_steps[row_id]
             if last < 0 or last == now:
-                row, target = state[0][row_id], out[position]
-                for column in range(output_dim):
-                    target[column] = row[column]
+                copy_row(state[0][row_id], out[position])
             else:
                 gap = measure_gap(last, now, series, base, shrink)
                 move_idle(state, row_id, out[position], gap, series, constants)
+                take_share(state[0][row_id], factors, row_id, out[position])
         return -1
 
     return gather_rows
@@ -62,8 +61,9 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
     @kernel
     def gather_bags(
-        state: Any, idle: Any, ids: Any, offsets: Any, scales: Any, out: Any, current: Any, begin: int, end: int
-    ) -> int:
+        state: Any, idle: Any, factors: Any, ids: Any, offsets: Any, scales: Any, out: Any, current: Any,
+        begin: int, end: int,
+    ) -> int:  # fmt: skip
         """Sum the present values of the rows of each bag of one range; the table is not written.
 
         Returns the first position whose id is not a row, where the summing stops, or -1.
@@ -85,6 +85,7 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
                 else:
                     gap = measure_gap(last, now, series, base, shrink)
                     move_idle(state, row_id, current, gap, series, constants)
+                    take_share(state[0][row_id], factors, row_id, current)
                     add_scaled(total, current, scales, position)
         return -1
 
@@ -93,18 +94,18 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
 @inlined
 def catch_up(
-    move_idle: Any, decay_slots: Any, state: Any, row_id: Any, gap: Any, series: Any, constants: Any, moved: Any
-) -> Any:
+    move_idle: Any, decay_slots: Any, state: Any, row_id: Any, gap: Any, series: Any, constants: Any, factors: Any,
+    moved: Any,
+) -> Any:  # fmt: skip
     """Bring one row and its slots up to date.
 
     The row takes the way over `moved`: compiled loops check that their source and target do not overlap, and where
     they do they work element by element, which took three times as long.
     """
     move_idle(state, row_id, moved, gap, series, constants)
+    take_share(state[0][row_id], factors, row_id, moved)
     decay_slots(state, row_id, gap, series, constants)
-    row = state[0][row_id]
-    for column in range(len(row)):
-        row[column] = moved[column]
+    copy_row(moved, state[0][row_id])
 
 
 def make_update_rows(
@@ -114,8 +115,8 @@ def make_update_rows(
 
     @kernel
     def update_rows(
-        state: Any, idle: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, keep: Any,
-        total: Any, moved: Any, begin: int, end: int,
+        state: Any, idle: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any,
+        keep: Any, total: Any, moved: Any, begin: int, end: int,
     ) -> None:  # fmt: skip
         """Sum the gradients of each row of one range in `total`, bring the row up to date, and apply the step."""
         last_steps, series, base, now, shrink, constants = idle
@@ -127,10 +128,8 @@ def make_update_rows(
             last = last_steps[row_id]
             if last >= 0 and last < now:
                 gap = measure_gap(last, now, series, base, shrink)
-                catch_up(move_idle, decay_slots, state, row_id, gap, series, constants, moved)
-            if keep != 1:
-                scale_row(state[0], row_id, keep)
-            update_row(state, row_id, total, scalars)
+                catch_up(move_idle, decay_slots, state, row_id, gap, series, constants, factors, moved)
+            step_row(update_row, state, row_id, total, scalars, keep, factors, moved)
             last_steps[row_id] = now + 1
             position = after
 
@@ -141,14 +140,14 @@ def make_finish_rows(move_idle: Callable[..., None], decay_slots: Callable[..., 
     """Build the pass that brings all rows of one rule up to date."""
 
     @kernel
-    def finish_rows(state: Any, idle: Any, moved: Any, begin: int, end: int) -> None:
+    def finish_rows(state: Any, idle: Any, factors: Any, moved: Any, begin: int, end: int) -> None:
         """Bring the rows of one range up to date; each row belongs to the thread of its range."""
         last_steps, series, base, now, shrink, constants = idle
         for row_id in range(begin, end):
             last = last_steps[row_id]
             if last >= 0 and last < now:
                 gap = measure_gap(last, now, series, base, shrink)
-                catch_up(move_idle, decay_slots, state, row_id, gap, series, constants, moved)
+                catch_up(move_idle, decay_slots, state, row_id, gap, series, constants, factors, moved)
                 last_steps[row_id] = now
 
     return finish_rows

@@ -48,6 +48,23 @@ def combine_rows(row: Any, kept: Any, change: Any, factor: Any, target: Any) -> 
 
 
 @inlined
+def take_share(start: Any, factors: Any, row_id: Any, target: Any) -> Any:
+    """Let a row with a rate of its own go that share of the way from `start` to `target`."""
+    if factors is not None:
+        factor = factors[row_id]
+        if factor != 1:
+            for column in range(len(target)):
+                target[column] = start[column] + factor * (target[column] - start[column])
+
+
+@inlined
+def copy_row(row: Any, target: Any) -> Any:
+    """Write a row to `target`."""
+    for column in range(len(target)):
+        target[column] = row[column]
+
+
+@inlined
 def mean_square(vector: Any) -> Any:
     """Mean of the squares of a vector, in its type."""
     kind = vector.dtype.type

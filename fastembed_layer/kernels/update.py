@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id, key_position
-from fastembed_layer.kernels.idle import scale_row
+from fastembed_layer.kernels.idle import copy_row, scale_row, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 
@@ -79,13 +79,26 @@ def sum_pieces(
         sum_segment(sums[piece], None, keys, values, sources, scales, starts[piece], stops[piece])
 
 
+@inlined
+def step_row(
+    update_row: Any, state: Any, row_id: Any, total: Any, scalars: Any, keep: Any, factors: Any, before: Any
+) -> Any:
+    """Decay one row and apply the rule; with `factors` the row goes its share of the step, its slots all of it."""
+    if factors is not None:
+        copy_row(state[0][row_id], before)
+    if keep != 1:
+        scale_row(state[0], row_id, keep)
+    update_row(state, row_id, total, scalars)
+    take_share(before, factors, row_id, state[0][row_id])
+
+
 def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
     """Build the `update_rows` kernel of one optimizer from its row function."""
 
     @kernel
     def update_rows(
-        state: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, keep: Any, total: Any,
-        begin: int, end: int,
+        state: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, keep: Any,
+        total: Any, before: Any, begin: int, end: int,
     ) -> None:  # fmt: skip
         """Sum the gradients of each row of one range in `total`, keep the share `keep` of the row, apply the step."""
         position = first_segment(keys, begin)
@@ -93,9 +106,7 @@ def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
             row_id = key_id(keys[position])
             after = end_segment(keys, position)
             sum_segment(total, state, keys, values, sources, scales, position, after)
-            if keep != 1:
-                scale_row(state[0], row_id, keep)
-            update_row(state, row_id, total, scalars)
+            step_row(update_row, state, row_id, total, scalars, keep, factors, before)
             position = after
 
     return update_rows

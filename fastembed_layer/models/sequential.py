@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fastembed_layer.embedding import Embedding, refuse_later_place
+from fastembed_layer.embedding import Embedding
 from fastembed_layer.embedding_group import EmbeddingGroup
 from fastembed_layer.models.configs import read_input
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.model import Model
-from fastembed_layer.models.symbolic import Shape, SymbolicTensor, check_shape
+from fastembed_layer.models.symbolic import Shape, SymbolicTensor, check_shape, refuse_later_place
 from fastembed_layer.named import nearest_names
 
 STARTS = (Embedding, EmbeddingGroup)  # layers that take ids, and so have to come first

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
+def refuse_later_place(name: str) -> None:
+    """Raise the error of an embedding layer that is not the first layer."""
+    raise ValueError(
+        f"The layer {name!r} can only be used as the first layer in a model: its input is integer ids, "
+        "and the output of another layer is not."
+    )
+
+
 class SymbolicTensor:
     """A value that a functional model will compute: its shape, and the layer call it comes from.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastembed_layer.checks import check_dimension
 from fastembed_layer.optimizers.gradients import Gradient, Pairs
+from fastembed_layer.optimizers.trained_rows import leave_out_frozen
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter
 
@@ -40,7 +41,7 @@ class Accumulation:
             return None
         means = [(parameter, gradient * (1 / self.steps)) for parameter, gradient in self._sums.items()]
         self._calls, self._sums = 0, {}
-        return means
+        return leave_out_frozen(means)  # rows may have stopped training since they were added
 
 
 def _own(gradient: Gradient) -> Gradient:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastembed_layer.checks import check_dimension, check_flag, check_number
 from fastembed_layer.optimizers.gradients import Gradient, Pairs
+from fastembed_layer.optimizers.trained_rows import write_trained
 from fastembed_layer.placement import format_bytes
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
@@ -135,10 +136,10 @@ class MovingAverages:
         return self._averages[parameter].finish()
 
     def overwrite(self, parameters: Iterable[Parameter]) -> None:
-        """Overwrite weights with their averages."""
+        """Overwrite weights with their averages; rows that do not train keep their bits."""
         for parameter in parameters:
             if parameter in self._averages:
-                parameter.assign(self._averages[parameter].finish())
+                write_trained(parameter, self._averages[parameter].finish())
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, where averages are kept."""

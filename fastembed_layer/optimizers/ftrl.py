@@ -104,6 +104,10 @@ class Ftrl(Optimizer):
             raise ValueError(f"`learning_rate` of Ftrl must be above 0 in every step. Received: 0 at step {step - 1}.")
         return (learning_rate, *self._numbers())
 
+    def refusal_of_row_rates(self) -> str | None:
+        """Return why rows cannot have rates of their own."""
+        return "a weight is solved anew from sums in which the rate is no factor. Pass another optimizer"
+
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
         return IdleMotion("ftrl", self._numbers(), np.zeros((1, 1)), moves_fresh_rows=False)

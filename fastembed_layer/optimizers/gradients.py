@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.dispatch import backend_of
+from fastembed_layer.optimizers.trained_rows import write_trained
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 
@@ -36,8 +37,14 @@ def check_shape(parameter: Parameter, gradient: Gradient) -> None:
 
 
 def values_of(gradient: Gradient) -> Array:
-    """Return the numbers of a gradient."""
-    return gradient.values if isinstance(gradient, RowGradient) else gradient
+    """Return the numbers of a gradient; of vectors that ids share, those that some id refers to."""
+    if not isinstance(gradient, RowGradient):
+        return gradient
+    if gradient.sources is None:
+        return gradient.values
+    used = np.zeros(len(gradient.values), bool)
+    used[gradient.sources] = True
+    return gradient.values if used.all() else gradient.values[used]
 
 
 def is_finite(gradient: Gradient) -> bool:
@@ -77,7 +84,7 @@ def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
         touched = np.unique(gradient.ids)
         parameter.storage[touched] = constraint(parameter.storage[touched])
     else:
-        parameter.value[...] = constraint(parameter.value)
+        write_trained(parameter, constraint(parameter.value))
 
 
 def _moves_idle_rows(parameter: Parameter) -> bool:

@@ -80,7 +80,7 @@ class IdleBook:
         """Make the tables of a step ready: no other optimizer's steps are outstanding, and their clock has room."""
         for table in tables:
             entry = self._entries.get(table)
-            if table.idle is not entry or entry is None:
+            if table.idle is not entry or entry is None or entry.row_rates is not table.row_rates:
                 table.finish()
                 table.idle = None
         if motion is None:
@@ -99,6 +99,8 @@ class IdleBook:
                     decays and motion.moves_fresh_rows,
                 )
             table.idle = self._entries[table]
+            if table.idle.row_rates is not table.row_rates:
+                table.idle.follow(table.row_rates)
             table.idle.moves = motion.moves_rows or table in decayed
         self._part_clocks(tables)
         self._restart_full_clocks(tables)

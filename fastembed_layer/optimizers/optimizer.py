@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,9 +24,11 @@ from fastembed_layer.optimizers.gradients import (
     merge_pairs,
 )
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
-from fastembed_layer.optimizers.schedules.base import Schedule, serialize
+from fastembed_layer.optimizers.schedules.base import Schedule, rate_of_step, serialize
 from fastembed_layer.optimizers.schedules.base import get as get_schedule
-from fastembed_layer.optimizers.slots import make_slots
+from fastembed_layer.optimizers.slots import fill_new_rows, make_slots
+from fastembed_layer.optimizers.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
+from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import Cotangents, record
 
@@ -123,6 +124,7 @@ class Optimizer:
         self.skipped_steps = 0
         self.slots: dict[Parameter, dict[str, Array]] = {}
         self._idle_book = IdleBook()
+        self._row_rates: dict[Parameter, RowRates | None] = {}
 
     @property
     def learning_rate(self) -> float | Schedule:
@@ -154,6 +156,10 @@ class Optimizer:
         """Return what one step contributes to the sums of `idle_motion`: a factor of its weights, or all of it."""
         return learning_rate
 
+    def refusal_of_row_rates(self) -> str | None:
+        """Return why rows cannot have rates of their own, and what to do instead; None where they can."""
+        return None
+
     def finish(self, table: Table) -> None:
         """Bring all rows of a table up to date, in one parallel pass; reading the table's value does so by itself."""
         table.finish()
@@ -176,12 +182,14 @@ class Optimizer:
         IndexError
             If an id of a row gradient is not a row of its table.
         ValueError
-            If a gradient has the wrong shape, or is not finite and `check_numerics` is set. In all cases nothing has
-            been written.
+            If a gradient has the wrong shape, or is not finite and `check_numerics` is set, or the optimizer cannot
+            give rows rates of their own. In all cases nothing has been written.
         """
         pairs = merge_pairs(grads_and_vars)
         for parameter, gradient in pairs:
             check_shape(parameter, gradient)
+            check_row_rates(parameter, self)
+        pairs = leave_out_frozen(pairs)
         if self.loss_scale_factor is not None:
             pairs = [(parameter, gradient * (1 / self.loss_scale_factor)) for parameter, gradient in pairs]
             if not all(is_finite(gradient) for _, gradient in pairs):
@@ -200,6 +208,10 @@ class Optimizer:
         """Return the state arrays of a parameter by name, made at the first call."""
         if parameter not in self.slots:
             self.slots[parameter] = make_slots(parameter, self.slot_values(), self.row_wise_slots)
+        rates = row_rates_of(parameter)
+        if rates is not self._row_rates.get(parameter):
+            fill_new_rows(self.slots[parameter], self.slot_values(), rates)
+            self._row_rates[parameter] = rates
         return self.slots[parameter]
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
@@ -253,7 +265,7 @@ class Optimizer:
 
     def _step(self, pairs: Pairs) -> None:
         """Make one step: everything that can fail comes before anything is written."""
-        rate = self._rate_of_step()
+        rate = rate_of_step(self._learning_rate, self.iterations)
         step = self.iterations + 1
         numbers = self.scalars(rate, step)
         motion = self.idle_motion() if self.update == "exact" else None
@@ -282,14 +294,3 @@ class Optimizer:
         if isinstance(parameter, Table):
             touch_all_rows(parameter)
         backend.update_dense(parameter, gradient, self.rule, slots, numbers, keep)
-
-    def _rate_of_step(self) -> float:
-        if not callable(self._learning_rate):
-            return float(self._learning_rate)
-        rate = float(self._learning_rate(self.iterations))
-        if not math.isfinite(rate) or rate < 0:
-            raise ValueError(
-                f"`learning_rate` must be a finite number that is not negative. Received: a schedule that returned "
-                f"{rate} at step {self.iterations}."
-            )
-        return rate

@@ -81,6 +81,12 @@ class RowwiseLamb(Optimizer):
         rate = correction / (1 - self.beta_1**step)
         return (learning_rate, rate, 1 - self.beta_1, 1 - self.beta_2, self.epsilon * correction)
 
+    def refusal_of_row_rates(self) -> str | None:
+        """Return why rows cannot have rates of their own in exact mode."""
+        if self.update == "lazy":
+            return None
+        return "in exact mode the idle steps of a row depend on the row itself. Pass update='lazy'"
+
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
         constants = (logarithm(self.beta_1), logarithm(self.beta_2), self.epsilon)

@@ -122,6 +122,19 @@ def check_rate(value: Any, argument: str) -> float:
     return check_number(value, argument, low=0.0)
 
 
+def rate_of_step(learning_rate: float | Schedule, finished: int) -> float:
+    """Return the rate of the step that follows `finished` ones, or raise where a schedule returns no rate."""
+    if not callable(learning_rate):
+        return float(learning_rate)
+    rate = float(learning_rate(finished))
+    if not math.isfinite(rate) or rate < 0:
+        raise ValueError(
+            f"`learning_rate` must be a finite number that is not negative. Received: a schedule that returned "
+            f"{rate} at step {finished}."
+        )
+    return rate
+
+
 def power(base: float, exponent: float) -> float:
     """Return ``base ** exponent``, infinity where it is too large for a float."""
     try:
