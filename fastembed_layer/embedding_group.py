@@ -41,7 +41,7 @@ class EmbeddingGroup(Layer):
     embeddings_initializer : str, dict, type, Initializer or callable, or list of them
         First values of the tables, one for each feature or one for all. One that draws random numbers with a seed s
         fills the table of feature f with the seed s + f, so tables differ and no table depends on another.
-    combiner : {None, "sum", "mean", "sqrtn"}
+    combiner : {None, "sum", "mean", "sqrtn", "max", "min"}
         None where each sample has one id of each feature. Otherwise it has a bag of ids of each feature, whose vectors
         are combined as by `EmbeddingBag`.
     concatenate : bool, optional

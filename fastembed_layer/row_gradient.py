@@ -26,6 +26,12 @@ class RowGradient:
         ``ids[p]`` receives ``values[sources[p]]``: the ids of one bag share one vector, and no copy is made.
     scales : ndarray of the dtype of `values`, shape (n,), optional
         Factor of the vector of ``ids[p]``; without it, 1.
+    winners : ndarray of int32, shape (m, output_dim), optional
+        For bags of which only the largest values were kept: which place of the bag has won each column. It goes with
+        `sources` and `places`.
+    places : ndarray of int32, shape (n,), optional
+        Place of ``ids[p]`` in its bag. It receives those columns c of its vector for which
+        ``winners[sources[p], c] == places[p]``, and nothing in the others.
 
     Raises
     ------
@@ -54,12 +60,15 @@ class RowGradient:
         shape: tuple[int, int],
         sources: Array | None = None,
         scales: Array | None = None,
+        winners: Array | None = None,
+        places: Array | None = None,
     ):
         self.ids = _checked_ids(ids)
         self.values = _checked_values(values, int(shape[1]))
         self.shape = (int(shape[0]), int(shape[1]))
         self.sources = None if sources is None else _checked_sources(sources, len(self.ids), len(self.values))
         self.scales = None if scales is None else _checked_scales(scales, len(self.ids))
+        self.winners, self.places = _checked_winners(winners, places, self)
         if sources is None and len(self.ids) != len(self.values):
             raise ValueError(
                 "`values` must hold one gradient vector per id. "
@@ -76,17 +85,33 @@ class RowGradient:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the ids and the vectors."""
-        return self.ids.nbytes + self.values.nbytes
+        """Bytes held by the ids, the vectors and what says how they belong together."""
+        return sum(array.nbytes for array in self._arrays() if array is not None)
 
     def expand(self) -> RowGradient:
-        """Return the same gradient with one vector per id (`sources` and `scales` applied)."""
+        """Return the same gradient with one vector per id (`sources`, `scales` and `winners` applied)."""
         if self.sources is None and self.scales is None:
             return self
         values = self.values if self.sources is None else self.values[self.sources]
+        if self.winners is not None and self.places is not None:
+            values = np.where(self.winners[self.sources] == self.places[:, None], values, values.dtype.type(0))
         if self.scales is not None:
             values = values * self.scales[:, None].astype(values.dtype, copy=False)
         return RowGradient(self.ids, values, self.shape)
+
+    def select(self, kept: Array) -> RowGradient:
+        """Return the part of the gradient that belongs to the ids where `kept` is True; shared vectors stay shared."""
+        ids, values, *of_each = (self.ids, self.values, self.sources, self.scales, self.places)
+        sources, scales, places = (None if array is None else array[kept] for array in of_each)
+        values = values[kept] if sources is None else values
+        return RowGradient(ids[kept], values, self.shape, sources, scales, self.winners, places)
+
+    def copy(self) -> RowGradient:
+        """Return a gradient of the same form that shares no memory with this one."""
+        ids, values, *others = (None if array is None else array.copy() for array in self._arrays())
+        assert ids is not None
+        assert values is not None
+        return RowGradient(ids, values, self.shape, *others)
 
     def sum_duplicates(self) -> RowGradient:
         """Return the same gradient with every id once, in ascending order.
@@ -121,21 +146,55 @@ class RowGradient:
             raise ValueError(f"Gradients of different tables cannot be added. Received: {self.shape}, {other.shape}.")
         if not isinstance(other, RowGradient):
             return self.to_dense() + other
-        left, right = self.expand(), other.expand()
-        ids = np.concatenate([left.ids, right.ids])
-        return RowGradient(ids, np.concatenate([left.values, right.values]), self.shape)
+        return _join(self, other)
 
     __radd__ = __add__
     __array_ufunc__ = None
 
     def __mul__(self, factor: float) -> RowGradient:
         """Return the gradient scaled by a number."""
-        return RowGradient(self.ids, self.values * factor, self.shape, self.sources, self.scales)
+        return RowGradient(self.ids, self.values * factor, self.shape, *self._arrays()[2:])
 
     __rmul__ = __mul__
 
+    def _arrays(self) -> tuple[Array | None, ...]:
+        """The arrays in the order of the arguments, `shape` left out."""
+        return self.ids, self.values, self.sources, self.scales, self.winners, self.places
+
     def __repr__(self) -> str:
         return f"<RowGradient of {len(self)} ids for a table of shape {self.shape}, {self.dtype}>"
+
+
+def _join(left: RowGradient, right: RowGradient) -> RowGradient:
+    """Put two gradients one after the other; vectors that ids share stay shared."""
+    sources, scales, winners, places = None, None, None, None
+    won = left.winners is not None or right.winners is not None
+    if won or left.sources is not None or right.sources is not None:
+        sources = np.concatenate([_sources_of(left), _sources_of(right) + len(left.values)])
+    if left.scales is not None or right.scales is not None:
+        scales = np.concatenate([_scales_of(left), _scales_of(right)])
+    if won:
+        winners = np.concatenate([_winners_of(left), _winners_of(right)])
+        places = np.concatenate([_places_of(left), _places_of(right)])
+    ids, values = np.concatenate([left.ids, right.ids]), np.concatenate([left.values, right.values])
+    return RowGradient(ids, values, left.shape, sources, scales, winners, places)
+
+
+def _sources_of(gradient: RowGradient) -> Array:
+    return np.arange(len(gradient)) if gradient.sources is None else gradient.sources
+
+
+def _scales_of(gradient: RowGradient) -> Array:
+    return np.ones(len(gradient), gradient.dtype) if gradient.scales is None else gradient.scales
+
+
+def _winners_of(gradient: RowGradient) -> Array:
+    """The winners; without them place 0, where all ids are then, has won every column."""
+    return np.zeros(gradient.values.shape, np.int32) if gradient.winners is None else gradient.winners
+
+
+def _places_of(gradient: RowGradient) -> Array:
+    return np.zeros(len(gradient), np.int32) if gradient.places is None else gradient.places
 
 
 def _checked_ids(ids: Any) -> Array:
@@ -169,6 +228,24 @@ def _checked_scales(scales: Any, n_ids: int) -> Array:
     if scales.shape != (n_ids,):
         raise ValueError(f"`scales` of a row gradient must have the shape ({n_ids},). Received: {scales.shape}.")
     return scales
+
+
+def _checked_winners(winners: Any, places: Any, gradient: RowGradient) -> tuple[Array | None, Array | None]:
+    """Kernels do not check bounds, so shapes are checked here; what the numbers are cannot do harm."""
+    if winners is None and places is None:
+        return None, None
+    if winners is None or places is None or gradient.sources is None:
+        raise ValueError("`winners` of a row gradient go with `places` and `sources`. Received: only some of them.")
+    winners, places = np.ascontiguousarray(winners), np.ascontiguousarray(places)
+    for name, array, shape in (
+        ("winners", winners, gradient.values.shape),
+        ("places", places, gradient.ids.shape),
+    ):
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"`{name}` of a row gradient must be integers. Received: dtype {array.dtype}.")
+        if array.shape != shape:
+            raise ValueError(f"`{name}` of a row gradient must have the shape {shape}. Received: {array.shape}.")
+    return winners.astype(np.int32, copy=False), places.astype(np.int32, copy=False)
 
 
 def _checked_values(values: Any, output_dim: int) -> Array:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter
 
@@ -20,9 +21,12 @@ Gradient = Array | RowGradient
 
 
 class Cotangents(NamedTuple):
-    """What a pullback returns: gradients of the inputs (None where there is none) and of the parameters."""
+    """What a pullback returns: gradients of the inputs (None where there is none) and of the parameters.
 
-    inputs: Sequence[Array | None]
+    A gradient that is costly and often not wanted may be a function, which is called when somebody does want it.
+    """
+
+    inputs: Sequence[Array | Callable[[], Array] | None]
     parameters: Sequence[tuple[Parameter, Gradient]] = ()
 
 
@@ -106,7 +110,7 @@ class GradientTape:
         ----------
         target : ndarray or sequence of ndarray
             What recorded calls returned, usually the loss.
-        sources : Parameter, ndarray, or a sequence of them
+        sources : Parameter, ndarray, Ragged, or a sequence of them
             Weights of layers, or arrays that went into recorded calls.
 
         Returns
@@ -120,13 +124,15 @@ class GradientTape:
             If no recorded call returned one of the targets.
         """
         targets = [target] if isinstance(target, np.ndarray) else list(target)
-        found = self._walk_back(targets)
-        if isinstance(sources, Parameter | np.ndarray):
-            return found.get(id(sources))
-        return [found.get(id(source)) for source in sources]
+        single = isinstance(sources, Parameter | np.ndarray | Ragged)
+        wanted = [sources] if single else list(sources)
+        found = self._walk_back(targets, {id(source) for source in wanted})
+        gradients = [found.get(id(source)) for source in wanted]
+        return gradients[0] if single else gradients
 
-    def _walk_back(self, targets: list[Array]) -> dict[int, Gradient]:
+    def _walk_back(self, targets: list[Array], wanted: set[int]) -> dict[int, Gradient]:
         recorded = {id(call.output) for call in self.calls}
+        wanted = recorded | wanted
         found: dict[int, Gradient] = {}
         for target in targets:
             if id(target) not in recorded:
@@ -138,13 +144,15 @@ class GradientTape:
         for call in reversed(self.calls):
             gradient = found.get(id(call.output))
             if gradient is not None:
-                self._pull_back(call, np.asarray(gradient), found)
+                self._pull_back(call, np.asarray(gradient), found, wanted)
         return found
 
     @staticmethod
-    def _pull_back(call: RecordedCall, gradient: Array, found: dict[int, Gradient]) -> None:
+    def _pull_back(call: RecordedCall, gradient: Array, found: dict[int, Gradient], wanted: set[int]) -> None:
         cotangents = call.pullback(gradient)
         for array, d_array in zip(call.inputs, cotangents.inputs, strict=True):
+            if callable(d_array):
+                d_array = d_array() if id(array) in wanted else None
             if d_array is not None:
                 _add(found, array, d_array)
         for parameter, part in cotangents.parameters:

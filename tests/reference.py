@@ -25,13 +25,18 @@ def gather_rows(table: Array, ids: Array) -> Array:
     return rows
 
 
-def gather_bags(table: Array, ids: Array, offsets: Array, scales: Array | None = None) -> Array:
-    """The sum of the scaled rows of each bag."""
+def gather_bags(table: Array, ids: Array, offsets: Array, scales: Array | None = None, combiner: str = "sum") -> Array:
+    """The sum of the scaled rows of each bag, for ``mean`` over the sum of scales, for ``sqrtn`` over their norm."""
     bags = np.zeros((len(offsets) - 1, table.shape[1]))
     for bag in range(len(bags)):
+        divisor = 0.0
         for position in range(offsets[bag], offsets[bag + 1]):
             scale = 1.0 if scales is None else float(scales[position])
             bags[bag] += scale * table[ids[position]].astype(np.float64)
+            divisor += {"sum": 0.0, "mean": scale, "sqrtn": scale**2}[combiner]
+        if combiner != "sum":
+            divisor = divisor if combiner == "mean" else np.sqrt(divisor)
+            bags[bag] = bags[bag] / divisor if divisor != 0 else 0.0
     return bags
 
 
@@ -53,20 +58,56 @@ def offset_bags(values: Array, offsets: Array, row_offsets: Array) -> list[list[
     ]
 
 
+def gather_extremes(
+    table: Array, ids: Array, offsets: Array, scales: Array | None = None, combiner: str = "max"
+) -> tuple[Array, Array]:
+    """The largest or smallest scaled value of each column of each bag, and the first place in the bag that has it."""
+    shape = len(offsets) - 1, table.shape[1]
+    bags, winners = np.zeros(shape), np.full(shape, -1)
+    for bag, column in np.ndindex(*shape):
+        for place, position in enumerate(range(offsets[bag], offsets[bag + 1])):
+            value = table[ids[position], column] * (1 if scales is None else scales[position])
+            best = bags[bag, column]
+            if place == 0 or (value > best if combiner == "max" else value < best):
+                bags[bag, column], winners[bag, column] = value, place
+    return bags, winners
+
+
+def dot_rows(table: Array, ids: Array, vectors: Array) -> Array:
+    """Each row times its vector."""
+    return np.array([float(table[row_id].astype(np.float64) @ vectors[p]) for p, row_id in enumerate(ids.tolist())])
+
+
 def group_gradient(ids: Array) -> list[tuple[int, int]]:
     """Ids with their positions: by id and, within an id, by position."""
     return sorted((row_id, position) for position, row_id in enumerate(ids.tolist()))
 
 
+def gradient_vectors(
+    ids: Array,
+    values: Array,
+    sources: Array | None = None,
+    winners: Array | None = None,
+    places: Array | None = None,
+) -> Array:
+    """The gradient vector of each position before it is scaled."""
+    vectors = np.zeros((len(ids), values.shape[1]))
+    for position, column in np.ndindex(*vectors.shape):
+        source = position if sources is None else sources[position]
+        if winners is None or places is None or winners[source, column] == places[position]:
+            vectors[position, column] = values[source, column]
+    return vectors
+
+
 def sum_duplicates(
-    ids: Array, values: Array, sources: Array | None = None, scales: Array | None = None
+    ids: Array, values: Array, sources: Any = None, scales: Any = None, *won: Any
 ) -> tuple[Array, Array]:
-    """Every id once, ascending, with the sum of its scaled gradient vectors."""
+    """Every id once, ascending, with the sum of its scaled gradient vectors; `won` are winners and places."""
+    vectors = gradient_vectors(ids, values, sources, *won)
     sums: dict[int, Array] = {}
     for row_id, position in group_gradient(ids):
-        vector = values[position if sources is None else sources[position]].astype(np.float64)
         scale = 1.0 if scales is None else float(scales[position])
-        sums[row_id] = sums.get(row_id, 0.0) + scale * vector
+        sums[row_id] = sums.get(row_id, 0.0) + scale * vectors[position]
     width = values.shape[1]
     return np.array(list(sums), np.int64), np.array(list(sums.values())).reshape(len(sums), width)
 

@@ -80,3 +80,10 @@ def matrices(rows: int, columns: int, dtype: str) -> st.SearchStrategy[Array]:
     """Normal numbers, drawn by numpy from a seed of hypothesis: quick for large arrays."""
     seeds = st.integers(0, 2**32 - 1)
     return seeds.map(lambda seed: np.random.default_rng(seed).standard_normal((rows, columns)).astype(dtype))
+
+
+@st.composite
+def winners_and_places(draw: st.DrawFn, bags: int, columns: int, count: int) -> tuple[Array, Array]:
+    """Which of three places has won each column of some bags, and the places of `count` ids."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return random.integers(0, 3, (bags, columns)).astype(np.int32), random.integers(0, 3, count).astype(np.int32)

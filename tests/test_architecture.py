@@ -24,17 +24,8 @@ FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
 FLOORS = (
     {"kernels", "named", "checks", "_version"},
     {"dispatch", "backends"},
-    {
-        "table",
-        "row_gradient",
-        "row_rates",
-        "idle_rows",
-        "ids",
-        "feature_ids",
-        "ragged",
-        "out_of_range",
-        "placement",
-    },
+    {"table", "row_gradient", "row_rates", "idle_rows"}
+    | {"ids", "ragged", "bags", "feature_ids", "out_of_range", "placement"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
     {"models", "embedding", "embedding_bag", "embedding_group", "layers", "warmup"},
     {"__init__"},
@@ -44,6 +35,7 @@ SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own 
     "table": {"idle_rows"},
     "ids": {"ragged"},
     "feature_ids": {"ids", "ragged"},
+    "bags": {"ids", "ragged"},
     "out_of_range": {"ids"},
     "losses": {"tape"},
     "optimizers.optimizer": {"tape"},  # a scaled loss is recorded

@@ -315,7 +315,11 @@ def test_a_config_makes_an_equal_layer(input_dims: Any, arguments: dict[str, Any
         (([5, 6], [2]), ValueError, r"`output_dim` must have one entry for each of 2 features\. Received: 1"),
         (([5, 6], 2, ["ones"]), ValueError, "`embeddings_initializer` must have one entry for each of 2 features"),
         (([5, 6], 2, [None, "ones"]), TypeError, r"`embeddings_initializer\[0\]` must be an initializer"),
-        (([5, 6], 2, "ones", "max"), ValueError, "`combiner` must be one of None, 'sum', 'mean', 'sqrtn'"),
+        (
+            ([5, 6], 2, "ones", "most"),
+            ValueError,
+            "`combiner` must be one of None, 'sum', 'mean', 'sqrtn', 'max', 'min'",
+        ),
         (([5, 6], [2, 3], "ones", None, False), ValueError, "they cannot be stacked"),
         (([5, 6], 2, "ones", None, "yes"), TypeError, "`concatenate` must be a bool"),
     ],

@@ -102,8 +102,9 @@ def test_a_step_on_ten_million_rows_allocates_less_than_three_times_the_rows_of_
     assert peak.most < 3 * ROWS_BYTES
 
 
-def test_a_step_over_bags_allocates_less_than_the_rows_it_reads(zeros: Array) -> None:
-    layer, optimizer = make_layer(zeros, EmbeddingBag), SGD(0.1)
+@pytest.mark.parametrize("combiner", ["mean", "max"])
+def test_a_step_over_bags_allocates_less_than_the_rows_it_reads(combiner: str, zeros: Array) -> None:
+    layer, optimizer = make_layer(zeros, EmbeddingBag, combiner=combiner), SGD(0.1)
     train_step(layer, optimizer, batches(1)[0])
     peak = measure_peak(lambda: train_step(layer, optimizer, batches(2)[1]))
     assert peak.most < ROWS_BYTES

@@ -56,6 +56,54 @@ def test_values_and_offsets_make_a_batch() -> None:
     assert batch.to_list() == [[5], [], [6, 7]]
 
 
+@given(rows=LISTS)
+def test_lengths_and_beginnings_make_the_same_batch(rows: list[list[int]]) -> None:
+    batch = Ragged.from_lists(rows)
+    assert Ragged.from_lengths(batch.values, batch.lengths).to_list() == rows
+    assert Ragged.from_lengths(batch.values, [len(row) for row in rows]).to_list() == rows
+    beginnings = batch.offsets[:-1]
+    if rows or not len(batch.values):
+        assert Ragged(batch.values, beginnings, include_last_offset=False).to_list() == rows
+
+
+@pytest.mark.parametrize(
+    ("offsets", "message"),
+    [
+        ([1], "must be one-dimensional and start at 0"),
+        ([0, 3], r"must not exceed the number of values, 2\. Received: offsets\[1\] = 3\."),
+        ([0, 2, 1], r"must not decrease\. Received: offsets\[1\] = 2, offsets\[2\] = 1\."),
+        ([[0, 1]], "must be one-dimensional"),
+    ],
+    ids=str,
+)
+def test_beginnings_that_do_not_fit_are_a_value_error(offsets: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"`offsets` {message}"):
+        Ragged([1, 2], offsets, include_last_offset=False)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "error", "message"),
+    [
+        ([1, 2], ValueError, r"must add up to the number of values, 2\. Received: 3\."),
+        ([], ValueError, r"must add up to the number of values, 2\. Received: 0\."),
+        ([3, -1], ValueError, r"must not be negative\. Received: lengths\[1\] = -1\."),
+        ([[2]], ValueError, r"must be one-dimensional\. Received: shape \(1, 1\)\."),
+        ([2.0], TypeError, r"must be integers\. Received: dtype float64\."),
+        ([True, True], TypeError, r"must be integers\. Received: dtype bool\."),
+    ],
+    ids=str,
+)
+def test_lengths_that_do_not_fit_are_refused(lengths: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"`lengths` {message}"):
+        Ragged.from_lengths([1, 2], lengths)
+
+
+def test_a_single_value_is_no_batch() -> None:
+    for make in (lambda: Ragged(3, [0, 1]), lambda: Ragged.from_lengths(3, [1])):
+        with pytest.raises(ValueError, match="`values` must have at least one axis"):
+            make()
+
+
 def test_values_may_have_further_axes() -> None:
     batch = Ragged(np.arange(12.0).reshape(6, 2), [0, 4, 6])
     assert batch.shape == (2, None, 2)

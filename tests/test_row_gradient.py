@@ -10,7 +10,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import assert_close
-from strategies import INTEGER_TYPES, flat_ids, matrices
+from strategies import INTEGER_TYPES, flat_ids, matrices, winners_and_places
 
 from fastembed_layer import RowGradient
 
@@ -21,18 +21,24 @@ SHAPE = (6, 3)
 
 @st.composite
 def gradients(draw: st.DrawFn, dtype: str = "float64") -> RowGradient:
-    """Gradients of a table of six rows, some with shared and scaled vectors."""
+    """Gradients of a table of six rows, some with vectors that are shared, scaled, or for the winners of columns."""
     ids = draw(flat_ids(SHAPE[0], draw(st.sampled_from(["int32", "int64"])), max_size=12))
     if draw(st.booleans()):
         return RowGradient(ids, draw(matrices(len(ids), SHAPE[1], dtype)), SHAPE)
     owners = st.lists(st.integers(0, 3), min_size=len(ids), max_size=len(ids))
     scales = draw(matrices(len(ids), 1, dtype)).reshape(-1) if draw(st.booleans()) else None
-    return RowGradient(ids, draw(matrices(4, SHAPE[1], dtype)), SHAPE, np.array(draw(owners), np.int64), scales)
+    won = draw(winners_and_places(4, SHAPE[1], len(ids))) if draw(st.booleans()) else ()
+    return RowGradient(ids, draw(matrices(4, SHAPE[1], dtype)), SHAPE, np.array(draw(owners), np.int64), scales, *won)
+
+
+def arrays_of(gradient: RowGradient) -> list[Any]:
+    """The arrays that a gradient is made of."""
+    return [getattr(gradient, name) for name in ("ids", "values", "sources", "scales", "winners", "places")]
 
 
 def densify(gradient: RowGradient) -> Array:
     """The dense gradient, by the reference."""
-    ids, sums = reference.sum_duplicates(gradient.ids, gradient.values, gradient.sources, gradient.scales)
+    ids, sums = reference.sum_duplicates(*arrays_of(gradient))
     dense = np.zeros(gradient.shape)
     dense[ids] = sums
     return dense
@@ -89,6 +95,25 @@ def test_adding_and_scaling_leave_the_gradients_as_they_were() -> None:
         result.values[:] = 7
     assert gradient.values.tolist() == np.ones((2, 3)).tolist()
     assert gradient.ids.tolist() == [1, 1]
+
+
+@given(gradient=gradients())
+def test_a_copy_is_of_the_same_form_and_has_memory_of_its_own(gradient: RowGradient) -> None:
+    for array, copied in zip(arrays_of(gradient), arrays_of(gradient.copy()), strict=True):
+        assert (array is None) == (copied is None)
+        if array is not None:
+            np.testing.assert_array_equal(copied, array)
+            assert not np.shares_memory(copied, array)
+
+
+def test_the_sum_of_two_gradients_of_bags_holds_one_vector_per_bag() -> None:
+    winners, places = np.zeros((1, 3), np.int32), np.zeros(4, np.int32)
+    ids, sources = np.array([0, 4, 5, 1]), np.zeros(4, "int64")
+    plain = RowGradient(ids, np.ones((1, 3), "float32"), SHAPE, sources)
+    won = RowGradient(ids, np.ones((1, 3), "float32"), SHAPE, sources, None, winners, places)
+    for both in (plain + plain, plain + won, won + won):
+        assert isinstance(both, RowGradient)
+        assert both.values.shape == (2, 3)
 
 
 def test_a_plain_gradient_is_its_own_expansion() -> None:
@@ -194,6 +219,24 @@ def test_sources_and_scales_of_another_kind_are_a_type_error() -> None:
         RowGradient(np.array([1]), np.ones((1, 3)), SHAPE, np.array([0.0]))
     with pytest.raises(TypeError, match="`scales` of a row gradient must be floats"):
         RowGradient(np.array([1]), np.ones((1, 3)), SHAPE, scales=np.array([1]))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"winners": [[0, 0, 0]]}, ValueError, "go with `places` and `sources`"),
+        ({"places": [0]}, ValueError, "go with `places` and `sources`"),
+        ({"winners": [[0, 0, 0]], "places": [0], "sources": None}, ValueError, "go with `places` and `sources`"),
+        ({"winners": [[0, 0]], "places": [0]}, ValueError, r"`winners` .* the shape \(1, 3\)\. Received: \(1, 2\)"),
+        ({"winners": [[0, 0, 0]], "places": [0, 1]}, ValueError, r"`places` .* the shape \(1,\)\. Received: \(2,\)"),
+        ({"winners": [[0.0, 0, 0]], "places": [0]}, TypeError, "`winners` of a row gradient must be integers"),
+        ({"winners": [[0, 0, 0]], "places": [True]}, TypeError, "`places` of a row gradient must be integers"),
+    ],
+    ids=str,
+)
+def test_winners_that_do_not_fit_are_refused(given: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        RowGradient(np.array([1]), np.ones((1, 3)), SHAPE, **{"sources": np.array([0]), **given})
 
 
 def test_gradients_of_tables_of_different_shapes_are_not_added() -> None:

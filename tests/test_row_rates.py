@@ -90,7 +90,11 @@ def test_what_a_float32_rounds_to_zero_is_frozen() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"trainable_rows": 3}, TypeError, r"`trainable_rows` must be a slice, a bool for each row, or the ids of rows"),
+        (
+            {"trainable_rows": 3},
+            TypeError,
+            r"`trainable_rows` must be a slice, a bool for each row, or the ids of rows",
+        ),
         ({"trainable_rows": "all"}, TypeError, r"Received: 'all' \(of type str\)"),
         ({"trainable_rows": [0.5]}, TypeError, "Received: list of shape \\(1,\\) and dtype float64"),
         ({"trainable_rows": [[1, 2]]}, TypeError, r"Received: list of shape \(1, 2\) and dtype int64"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pullbacks import assert_pullback_agrees
 
-from fastembed_layer import Concatenate, Dense, Dot, Embedding, GradientTape, RowGradient, losses
+from fastembed_layer import Concatenate, Dense, Dot, Embedding, EmbeddingBag, GradientTape, Ragged, RowGradient, losses
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.table import Parameter
 from fastembed_layer.tape import Cotangents, is_recording, record
@@ -116,6 +116,29 @@ def test_a_table_looked_up_twice_receives_one_row_gradient_with_both() -> None:
     gradient = tape.gradient(scores, layer.embeddings)
     assert isinstance(gradient, RowGradient)
     assert sorted(gradient.ids.tolist()) == [0, 1, 1, 1, 2, 4]
+
+
+def test_a_gradient_that_is_a_function_is_computed_only_if_it_is_wanted() -> None:
+    inputs, output, calls = np.ones(2), np.ones(2), []
+    layer = Scale()
+    with GradientTape() as tape:
+        scaled = layer(inputs)
+        record([scaled, inputs], output, lambda d: Cotangents([lambda: calls.append(1) or d, lambda: d * 1j]))
+    assert tape.gradient(output, layer.factor) == 2.0  # `scaled` came from a call, so its gradient is needed
+    assert tape.gradient(output, [inputs])[0].tolist() == [3 + 1j, 3 + 1j]
+    calls.clear()
+    with GradientTape() as tape:
+        record([inputs], output, lambda d: Cotangents([lambda: calls.append(1) or d], [(layer.factor, d)]))
+    assert tape.gradient(output, layer.factor).tolist() == [1, 1]
+    assert calls == []
+
+
+def test_a_ragged_source_has_a_gradient_of_its_values() -> None:
+    bag, weights = EmbeddingBag(3, 2, "sum", weights=[np.ones((3, 2))]), Ragged(np.ones(3), [0, 1, 3])
+    with GradientTape() as tape:
+        output = bag([[0], [1, 2]], weights)
+    assert tape.gradient(output, weights).tolist() == [2, 2, 2]
+    assert tape.gradient(output, [weights])[0].tolist() == [2, 2, 2]
 
 
 def test_a_gradient_that_a_pullback_kept_is_not_changed_by_a_later_sum() -> None:

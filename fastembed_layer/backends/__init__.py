@@ -1,1 +1,1 @@
-"""One module per kind of device; `contract.py` documents the operations."""
+"""One module per kind of device; `contract` documents the operations."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
-from fastembed_layer.backends.hot_rows import SortedGradient, sum_hot_rows
+from fastembed_layer.backends.hot_rows import SortedGradient, sort_gradient, sum_hot_rows
 from fastembed_layer.backends.sorting import KEYS_PER_THREAD, sort_keys
-from fastembed_layer.kernels.bags import gather_bags
+from fastembed_layer.kernels.bags import MEAN, SQRTN, SUM, dot_rows, gather_bags, gather_extremes
 from fastembed_layer.kernels.exact import IDLE_RULES, IdleRule
 from fastembed_layer.kernels.gather import gather_rows
 from fastembed_layer.kernels.group import ID_SHIFT, count_segments, pack_keys
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]
 
+DIVISORS = {"sum": SUM, "mean": MEAN, "sqrtn": SQRTN}
+SIGNS = {"max": 1, "min": -1}
+
 
 class CpuBackend(Backend):
     """Numba kernels on the package's own threads."""
@@ -43,22 +46,50 @@ class CpuBackend(Backend):
         _raise_for_bad_id(bad, ids, table.input_dim)
         return rows
 
-    def gather_bags(self, table: Table, ids: Array, offsets: Array, scales: Array | None) -> Array:
+    def gather_bags(
+        self,
+        table: Table,
+        ids: Array,
+        offsets: Array,
+        scales: Array | None,
+        combiner: str = "sum",
+        divisors: Array | None = None,
+    ) -> Array:
         out = lend_array((len(offsets) - 1, table.output_dim), table.dtype)
-        rows_per_bag = max(1, len(ids) // max(1, len(out)))
-        grain = max(1, _grain(table.storage) // rows_per_bag)
-        moving = _moving_rule(table)
-        if moving is None:
-            bad = run_parallel(
-                lambda begin, end: gather_bags(table.storage, ids, offsets, scales, out, begin, end), len(out), grain
-            )
-        else:
-            kernel, first = moving.gather_bags, _idle_state(table)
-            bad = run_parallel(
-                lambda begin, end: kernel(*first, ids, offsets, scales, out, *_scratch(table), begin, end),
-                len(out),
-                grain,
-            )
+        divisors = np.empty(len(out), table.dtype) if divisors is None else divisors
+        divide_by, kernel = DIVISORS[combiner], _present_kernel(table, gather_bags)
+        bad = run_parallel(
+            lambda begin, end: kernel((ids, offsets, scales, divide_by, out, divisors), begin, end),
+            len(out),
+            _bag_grain(table, ids, len(out)),
+        )
+        _raise_for_bad_id(bad, ids, table.input_dim)
+        return out
+
+    def gather_extremes(
+        self,
+        table: Table,
+        ids: Array,
+        offsets: Array,
+        scales: Array | None,
+        combiner: str = "max",
+        winners: Array | None = None,
+    ) -> Array:
+        out = lend_array((len(offsets) - 1, table.output_dim), table.dtype)
+        sign, kernel = table.dtype.type(SIGNS[combiner]), _present_kernel(table, gather_extremes)
+        bad = run_parallel(
+            lambda begin, end: kernel((ids, offsets, scales, sign, out, winners), begin, end),
+            len(out),
+            _bag_grain(table, ids, len(out)),
+        )
+        _raise_for_bad_id(bad, ids, table.input_dim)
+        return out
+
+    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+        ids, out = gradient.ids, np.empty(len(gradient), table.dtype)
+        values, kernel = gradient.values.astype(table.dtype, copy=False), _present_kernel(table, dot_rows)
+        arguments = (ids, values, gradient.sources, gradient.winners, gradient.places, out)
+        bad = run_parallel(lambda begin, end: kernel(arguments, begin, end), len(ids), _grain(table.storage))
         _raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
@@ -110,14 +141,11 @@ class CpuBackend(Backend):
         places = np.concatenate([[0], np.cumsum(counts)])
         ids = np.empty(places[-1], np.int64)
         sums = lend_array((len(ids), gradient.shape[1]), gradient.dtype)
-        scales = _as_dtype(gradient.scales, gradient.dtype)
+        whole = sort_gradient(keys, gradient, gradient.dtype)
 
         def sum_blocks(first: int, last: int) -> None:
             for block in range(first, last):
-                sum_duplicates(
-                    keys, gradient.values, gradient.sources, scales, ids, sums,
-                    places[block], bounds[block], bounds[block + 1],
-                )  # fmt: skip
+                sum_duplicates(*whole, ids, sums, places[block], bounds[block], bounds[block + 1])
 
         run_parallel(sum_blocks, len(counts), 1)
         return ids, sums
@@ -131,9 +159,7 @@ class CpuBackend(Backend):
         scalars: Sequence[float],
         keep: float = 1.0,
     ) -> None:
-        gradient = grouped.gradient
-        values: Array = gradient.values.astype(table.dtype, copy=False)
-        whole = SortedGradient(grouped.keys, values, gradient.sources, _as_dtype(gradient.scales, table.dtype))
+        whole = sort_gradient(grouped.keys, grouped.gradient, table.dtype)
         numbers, share = _as_scalars(scalars, table.dtype), table.dtype.type(keep)
         for part in sum_hot_rows(whole):
             _update_part(table, part, rule, slots, (numbers, share))
@@ -209,6 +235,15 @@ def _moving_rule(table: Table) -> IdleRule | None:
     return rule if rule.moves or table.idle.clock.shrink != 1 else None
 
 
+def _present_kernel(table: Table, plain: Kernel) -> Kernel:
+    """A lookup kernel called with its arguments and a range: the plain one, or its twin that moves idle rows."""
+    moving = _moving_rule(table)
+    if moving is None:
+        return lambda arguments, begin, end: plain(table.storage, *arguments, begin, end)
+    kernel, first = getattr(moving, plain.__name__), _idle_state(table)
+    return lambda arguments, begin, end: kernel(*first, *arguments, *_scratch(table), begin, end)
+
+
 def _idle_state(table: Table) -> tuple[Any, ...]:
     """The first arguments of the kernels of exact mode."""
     idle = table.idle
@@ -240,14 +275,15 @@ def _first_bad(bad: list[int]) -> int | None:
     return next((position for position in bad if position >= 0), None)
 
 
+def _bag_grain(table: Table, ids: Array, n_bags: int) -> int:
+    """Bags that are worth a thread."""
+    return max(1, _grain(table.storage) // max(1, len(ids) // max(1, n_bags)))
+
+
 def _raise_for_bad_id(bad: list[int], ids: Array, input_dim: int) -> None:
     first = _first_bad(bad)
     if first is not None:
         raise IdsOutOfRangeError(first, int(ids[first]), input_dim)
-
-
-def _as_dtype(array: Array | None, dtype: np.dtype[Any]) -> Array | None:
-    return None if array is None else array.astype(dtype, copy=False)
 
 
 def _as_scalars(scalars: Sequence[float], dtype: np.dtype[Any]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ pieces begin and end is decided by the batch alone, so the bits do not depend on
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.kernels.group import ID_SHIFT
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.kernels.update import sum_pieces
+
+if TYPE_CHECKING:
+    from fastembed_layer.row_gradient import RowGradient
 
 Array = np.ndarray[Any, Any]
 
@@ -28,6 +31,15 @@ class SortedGradient(NamedTuple):
     values: Array
     sources: Array | None
     scales: Array | None
+    winners: Array | None
+    places: Array | None
+
+
+def sort_gradient(keys: Array, gradient: RowGradient, dtype: np.dtype[Any]) -> SortedGradient:
+    """Return a gradient in the order of sorted keys, its numbers of the type that the kernels compute in."""
+    scales = None if gradient.scales is None else gradient.scales.astype(dtype, copy=False)
+    values: Array = gradient.values.astype(dtype, copy=False)
+    return SortedGradient(keys, values, gradient.sources, scales, gradient.winners, gradient.places)
 
 
 def sum_hot_rows(gradient: SortedGradient) -> list[SortedGradient]:
@@ -39,15 +51,22 @@ def sum_hot_rows(gradient: SortedGradient) -> list[SortedGradient]:
         return [gradient]
     begins, ends = (np.searchsorted(gradient.keys, ids << ID_SHIFT) for ids in (hot_ids, hot_ids + np.uint64(1)))
     keys = hot_ids << np.uint64(ID_SHIFT) | np.arange(len(hot_ids), dtype=np.uint64)
-    hot = SortedGradient(
-        keys,
-        _sum_in_pieces(gradient, begins, ends),
-        None if gradient.sources is None else np.arange(len(keys)),  # of the same types, so that nothing is compiled
-        None if gradient.scales is None else np.ones(len(keys), gradient.scales.dtype),
-    )
+    hot = _whole_vectors(keys, _sum_in_pieces(gradient, begins, ends), gradient)
     gaps = zip([0, *ends], [*begins, len(gradient.keys)], strict=True)
     cold = np.concatenate([gradient.keys[begin:end] for begin, end in gaps])
     return [gradient._replace(keys=cold), hot]
+
+
+def _whole_vectors(keys: Array, values: Array, like: SortedGradient) -> SortedGradient:
+    """Return vectors that count in full, in arrays of the types of `like`, so that nothing is compiled for them."""
+    return SortedGradient(
+        keys,
+        values,
+        None if like.sources is None else np.arange(len(keys)),
+        None if like.scales is None else np.ones(len(keys), like.scales.dtype),
+        None if like.winners is None else np.zeros(values.shape, np.int32),  # the row at place 0 has won every column
+        None if like.places is None else np.zeros(len(keys), np.int32),
+    )
 
 
 def _find_hot_ids(keys: Array) -> Array:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fastembed_layer.kernels.bags import clear_extreme, divide_bag, dot_gradient, measure_bag, take_extreme
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id
 from fastembed_layer.kernels.idle import copy_row, shrink_idle, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 from fastembed_layer.kernels.rules import ROW_RULES
 from fastembed_layer.kernels.rules.row_rule import RowRule
-from fastembed_layer.kernels.update import add_scaled, step_row, sum_segment
+from fastembed_layer.kernels.update import add_scaled, scale_at, step_row, sum_segment
 
 
 @inlined
@@ -25,6 +26,18 @@ def measure_gap(last: Any, now: Any, series: Any, base: Any, shrink: Any) -> Any
     """The tuple that tells `move_idle` how long a row has been idle; the last column holds the shrink of a step."""
     entry = last - base
     return now - last, entry, shrink, shrink / series[entry, series.shape[1] - 1]
+
+
+@inlined
+def write_moved(move_idle: Any, state: Any, idle: Any, factors: Any, row_id: Any, moved: Any) -> Any:
+    """Write to `moved` what idle steps have made of a row; False, and nothing written, where it had none."""
+    last_steps, series, base, now, shrink, constants = idle
+    last = last_steps[row_id]
+    if last < 0 or last == now:
+        return False
+    move_idle(state, row_id, moved, measure_gap(last, now, series, base, shrink), series, constants)
+    take_share(state[0][row_id], factors, row_id, moved)
+    return True
 
 
 def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
@@ -36,21 +49,14 @@ def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
         Returns the first position whose id is not a row, where the writing stops, or -1.
         """
-        last_steps, series, base, now, shrink, constants = idle
-        input_dim = state[0].shape[0]
         for position in range(begin, end):
             if position + AHEAD < end:
-                prefetch_rows((*state, last_steps), ids[position + AHEAD])
+                prefetch_rows((*state, idle[0]), ids[position + AHEAD])
             row_id = ids[position]
-            if row_id < 0 or row_id >= input_dim:
+            if row_id < 0 or row_id >= state[0].shape[0]:
                 return position
-            last = last_steps[row_id]
-            if last < 0 or last == now:
+            if not write_moved(move_idle, state, idle, factors, row_id, out[position]):
                 copy_row(state[0][row_id], out[position])
-            else:
-                gap = measure_gap(last, now, series, base, shrink)
-                move_idle(state, row_id, out[position], gap, series, constants)
-                take_share(state[0][row_id], factors, row_id, out[position])
         return -1
 
     return gather_rows
@@ -61,35 +67,79 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
     @kernel
     def gather_bags(
-        state: Any, idle: Any, factors: Any, ids: Any, offsets: Any, scales: Any, out: Any, current: Any,
-        begin: int, end: int,
+        state: Any, idle: Any, factors: Any, ids: Any, offsets: Any, scales: Any, divide_by: int, out: Any,
+        divisors: Any, moved: Any, begin: int, end: int,
     ) -> int:  # fmt: skip
-        """Sum the present values of the rows of each bag of one range; the table is not written.
+        """Sum the present values of the rows of each bag of one range, and divide; the table is not written.
 
         Returns the first position whose id is not a row, where the summing stops, or -1.
         """
-        last_steps, series, base, now, shrink, constants = idle
-        input_dim = state[0].shape[0]
         for bag in range(begin, end):
             total = out[bag]
             total[:] = 0
             for position in range(offsets[bag], offsets[bag + 1]):
                 if position + AHEAD < len(ids):
-                    prefetch_rows((*state, last_steps), ids[position + AHEAD])
+                    prefetch_rows((*state, idle[0]), ids[position + AHEAD])
                 row_id = ids[position]
-                if row_id < 0 or row_id >= input_dim:
+                if row_id < 0 or row_id >= state[0].shape[0]:
                     return position
-                last = last_steps[row_id]
-                if last < 0 or last == now:
-                    add_scaled(total, state[0][row_id], scales, position)
-                else:
-                    gap = measure_gap(last, now, series, base, shrink)
-                    move_idle(state, row_id, current, gap, series, constants)
-                    take_share(state[0][row_id], factors, row_id, current)
-                    add_scaled(total, current, scales, position)
+                is_moved = write_moved(move_idle, state, idle, factors, row_id, moved)
+                add_scaled(total, moved if is_moved else state[0][row_id], scales, position)
+            divisors[bag] = measure_bag(scales, offsets[bag], offsets[bag + 1], divide_by)
+            divide_bag(total, divisors[bag])
         return -1
 
     return gather_bags
+
+
+def make_gather_extremes(move_idle: Callable[..., None]) -> Callable[..., Any]:
+    """Build the lookup of one rule that keeps the largest or smallest values of each bag."""
+
+    @kernel
+    def gather_extremes(
+        state: Any, idle: Any, factors: Any, ids: Any, offsets: Any, scales: Any, sign: Any, out: Any, winners: Any,
+        moved: Any, begin: int, end: int,
+    ) -> int:  # fmt: skip
+        """Do what `bags.gather_extremes` does, with the present values of the rows; the table is not written."""
+        for bag in range(begin, end):
+            first = offsets[bag]
+            if first == offsets[bag + 1]:
+                clear_extreme(out[bag], winners, bag)
+            for position in range(first, offsets[bag + 1]):
+                if position + AHEAD < len(ids):
+                    prefetch_rows((*state, idle[0]), ids[position + AHEAD])
+                row_id = ids[position]
+                if row_id < 0 or row_id >= state[0].shape[0]:
+                    return position
+                is_moved = write_moved(move_idle, state, idle, factors, row_id, moved)
+                row = moved if is_moved else state[0][row_id]
+                take_extreme(out[bag], row, scale_at(scales, position, row), sign, winners, bag, position - first)
+        return -1
+
+    return gather_extremes
+
+
+def make_dot_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
+    """Build the dot products of one rule."""
+
+    @kernel
+    def dot_rows(
+        state: Any, idle: Any, factors: Any, ids: Any, values: Any, sources: Any, winners: Any, places: Any, out: Any,
+        moved: Any, begin: int, end: int,
+    ) -> int:  # fmt: skip
+        """Do what `bags.dot_rows` does, with the present values of the rows; the table is not written."""
+        for position in range(begin, end):
+            if position + AHEAD < end:
+                prefetch_rows((*state, idle[0]), ids[position + AHEAD])
+            row_id = ids[position]
+            if row_id < 0 or row_id >= state[0].shape[0]:
+                return position
+            is_moved = write_moved(move_idle, state, idle, factors, row_id, moved)
+            row = moved if is_moved else state[0][row_id]
+            out[position] = dot_gradient(row, values, sources, winners, places, position)
+        return -1
+
+    return dot_rows
 
 
 @inlined
@@ -115,8 +165,8 @@ def make_update_rows(
 
     @kernel
     def update_rows(
-        state: Any, idle: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any,
-        keep: Any, total: Any, moved: Any, begin: int, end: int,
+        state: Any, idle: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, winners: Any,
+        places: Any, scalars: Any, keep: Any, total: Any, moved: Any, begin: int, end: int,
     ) -> None:  # fmt: skip
         """Sum the gradients of each row of one range in `total`, bring the row up to date, and apply the step."""
         last_steps, series, base, now, shrink, constants = idle
@@ -124,7 +174,7 @@ def make_update_rows(
         while position < end:
             row_id = key_id(keys[position])
             after = end_segment(keys, position)
-            sum_segment(total, (*state, last_steps), keys, values, sources, scales, position, after)
+            sum_segment(total, (*state, last_steps), keys, values, sources, scales, winners, places, position, after)
             last = last_steps[row_id]
             if last >= 0 and last < now:
                 gap = measure_gap(last, now, series, base, shrink)
@@ -159,6 +209,8 @@ class IdleRule(NamedTuple):
     moves: bool
     gather_rows: Callable[..., Any]
     gather_bags: Callable[..., Any]
+    gather_extremes: Callable[..., Any]
+    dot_rows: Callable[..., Any]
     update_rows: Callable[..., Any]
     finish_rows: Callable[..., Any]
 
@@ -168,6 +220,8 @@ def _idle_rule(rule: RowRule) -> IdleRule:
         rule.move_idle is not shrink_idle,
         make_gather_rows(rule.move_idle),
         make_gather_bags(rule.move_idle),
+        make_gather_extremes(rule.move_idle),
+        make_dot_rows(rule.move_idle),
         make_update_rows(rule.update_row, rule.move_idle, rule.decay_slots),
         make_finish_rows(rule.move_idle, rule.decay_slots),
     )

@@ -37,6 +37,33 @@ def add_scaled(total: Any, vector: Any, scales: Any, position: Any) -> Any:
 
 
 @inlined
+def add_won(total: Any, vector: Any, winner: Any, place: Any, scales: Any, position: Any) -> Any:
+    """Add the columns of a scaled gradient vector that the row of `place` has won."""
+    scale = scale_at(scales, position, total)
+    for column in range(len(total)):
+        part = scale * vector[column]
+        total[column] += part if winner[column] == place else total.dtype.type(0)
+
+
+@inlined
+def scale_at(scales: Any, position: Any, like: Any) -> Any:
+    """The scale of a position; where there are no scales 1, in the type of an array."""
+    if scales is None:
+        return like.dtype.type(1)
+    return scales[position]
+
+
+@inlined
+def add_gradient(total: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any, position: Any) -> Any:
+    """Add the gradient that belongs to a position."""
+    source = source_of(sources, position)
+    if winners is None:
+        add_scaled(total, values[source], scales, position)
+    else:
+        add_won(total, values[source], winners[source], places[position], scales, position)
+
+
+@inlined
 def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: Any) -> Any:
     """Ask for the rows that the key `AHEAD` places further will need."""
     if position + AHEAD < len(keys):
@@ -47,36 +74,40 @@ def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: An
 
 
 @inlined
-def sum_segment(total: Any, state: Any, keys: Any, values: Any, sources: Any, scales: Any, begin: Any, end: Any) -> Any:
+def sum_segment(
+    total: Any, state: Any, keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any,
+    begin: Any, end: Any,
+) -> Any:  # fmt: skip
     """Sum the gradient vectors of one id in the order of their positions."""
     total[:] = 0
     for position in range(begin, end):
         prefetch_step(state, keys, values, sources, position)
-        place = key_position(keys[position])
-        add_scaled(total, values[source_of(sources, place)], scales, place)
+        add_gradient(total, values, sources, scales, winners, places, key_position(keys[position]))
 
 
 @kernel
 def sum_duplicates(
-    keys: Any, values: Any, sources: Any, scales: Any, ids: Any, sums: Any, out: int, begin: int, end: int
-) -> None:
+    keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any, ids: Any, sums: Any, out: int,
+    begin: int, end: int,
+) -> None:  # fmt: skip
     """Write id and summed gradient of the segments of one range, the first of them to place `out`."""
     position = first_segment(keys, begin)
     while position < end:
         after = end_segment(keys, position)
         ids[out] = key_id(keys[position])
-        sum_segment(sums[out], None, keys, values, sources, scales, position, after)
+        sum_segment(sums[out], None, keys, values, sources, scales, winners, places, position, after)
         out += 1
         position = after
 
 
 @kernel
 def sum_pieces(
-    keys: Any, values: Any, sources: Any, scales: Any, starts: Any, stops: Any, sums: Any, begin: int, end: int
-) -> None:
+    keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any, starts: Any, stops: Any, sums: Any,
+    begin: int, end: int,
+) -> None:  # fmt: skip
     """Write the sum of the gradient vectors of the keys of each piece of one range."""
     for piece in range(begin, end):
-        sum_segment(sums[piece], None, keys, values, sources, scales, starts[piece], stops[piece])
+        sum_segment(sums[piece], None, keys, values, sources, scales, winners, places, starts[piece], stops[piece])
 
 
 @inlined
@@ -97,15 +128,15 @@ def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
 
     @kernel
     def update_rows(
-        state: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, scalars: Any, keep: Any,
-        total: Any, before: Any, begin: int, end: int,
+        state: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any,
+        scalars: Any, keep: Any, total: Any, before: Any, begin: int, end: int,
     ) -> None:  # fmt: skip
         """Sum the gradients of each row of one range in `total`, keep the share `keep` of the row, apply the step."""
         position = first_segment(keys, begin)
         while position < end:
             row_id = key_id(keys[position])
             after = end_segment(keys, position)
-            sum_segment(total, state, keys, values, sources, scales, position, after)
+            sum_segment(total, state, keys, values, sources, scales, winners, places, position, after)
             step_row(update_row, state, row_id, total, scalars, keep, factors, before)
             position = after
 

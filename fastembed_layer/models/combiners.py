@@ -1,29 +1,123 @@
-"""How the rows of a bag are combined: the factor of each, and the bag it belongs to."""
+"""How the rows of a bag become one vector, and how its gradient finds the way back to the rows and their weights."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastembed_layer.bags import Bags
+from fastembed_layer.dispatch import backend_of
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Table
+from fastembed_layer.tape import is_recording
+
 Array = np.ndarray[Any, Any]
 
-COMBINERS = ("sum", "mean", "sqrtn")
+COMBINERS = ("sum", "mean", "sqrtn", "max", "min")
+EXTREMES = ("max", "min")
 
 
-def find_scales(combiner: str, offsets: Array, kept: Array | None, dtype: Any) -> Array | None:
-    """Return the factor of each row of bags, or None where all are 1; `kept` tells which rows count, None all."""
-    if kept is None and combiner == "sum":
-        return None
-    scales = np.ones(offsets[-1], dtype) if kept is None else kept.astype(dtype)
-    if combiner == "sum":
-        return scales
-    totals = np.concatenate([[0], np.cumsum(scales, dtype=np.float64)])
-    counts = np.maximum(totals[offsets[1:]] - totals[offsets[:-1]], 1)
-    divisors = counts if combiner == "mean" else np.sqrt(counts)
-    return scales / np.repeat(divisors, np.diff(offsets)).astype(scales.dtype)
+class Combined(NamedTuple):
+    """The result of a lookup of bags, and what the way back needs of it.
+
+    Attributes
+    ----------
+    output : ndarray, shape (n_bags, output_dim)
+        The combined rows.
+    bags : Bags
+        The ids that took part.
+    combiner : str
+        How they were combined.
+    divisors : ndarray, shape (n_bags,), or None
+        What the sums were divided by.
+    winners : ndarray of int32, shape (n_bags, output_dim), or None
+        Places of the largest or smallest values, while a tape records.
+    """
+
+    output: Array
+    bags: Bags
+    combiner: str
+    divisors: Array | None
+    winners: Array | None
 
 
-def find_owners(offsets: Array) -> Array:
-    """Return, for each position, the bag that it belongs to."""
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+def combine_bags(table: Table, bags: Bags, combiner: str) -> Combined:
+    """Look the rows of some bags up and combine them, without holding the rows.
+
+    Raises
+    ------
+    IdsOutOfRangeError
+        If an id is not a row.
+    """
+    backend, (ids, offsets, weights) = backend_of(table), bags[:3]
+    if combiner not in EXTREMES:
+        divisors = np.empty(len(offsets) - 1, table.dtype)
+        output = backend.gather_bags(table, ids, offsets, weights, combiner, divisors)
+        return Combined(output, bags, combiner, divisors, None)
+    winners = np.empty((len(offsets) - 1, table.output_dim), np.int32) if is_recording() else None
+    output = backend.gather_extremes(table, ids, offsets, weights, combiner, winners)
+    return Combined(output, bags, combiner, None, winners)
+
+
+def pull_back_bags(table: Table, combined: Combined, d_output: Array) -> tuple[RowGradient, Array | None]:
+    """Return the gradient of the table, one vector per bag, and the positions of its ids; None for all of them."""
+    values = np.ascontiguousarray(d_output.reshape(-1, table.output_dim))
+    shape = (table.input_dim, table.output_dim)
+    if combined.winners is None:
+        return _gradient_of_sums(combined, values, shape), None
+    return _gradient_of_winners(combined, values, shape)
+
+
+def pull_back_weights(table: Table, combined: Combined, gradient: RowGradient, positions: Array | None) -> Array:
+    """Return the gradient of the per-sample weights from what `pull_back_bags` returned."""
+    products = backend_of(table).dot_rows(table, gradient)
+    if positions is not None:
+        return spread_over(positions, products, len(combined.bags.ids))
+    return _through_divisors(products, combined)
+
+
+def spread_over(places: Array, values: Array, count: int) -> Array:
+    """Return an array of zeros with `values` at some places."""
+    spread = np.zeros(count, values.dtype)
+    spread[places] = values
+    return spread
+
+
+def _gradient_of_sums(combined: Combined, d_bags: Array, shape: tuple[int, int]) -> RowGradient:
+    """The gradient of rows whose scaled sum was divided: one vector per bag."""
+    bags = combined.bags
+    assert combined.divisors is not None
+    values = d_bags if combined.combiner == "sum" else d_bags / combined.divisors[:, None]
+    return RowGradient(bags.ids, values, shape, bags.owners(), bags.weights)
+
+
+def _gradient_of_winners(combined: Combined, d_bags: Array, shape: tuple[int, int]) -> tuple[RowGradient, Array]:
+    """The gradient of the rows that have won a column of their bag, and their positions: one vector per bag."""
+    bags, winners = combined.bags, combined.winners
+    assert winners is not None
+    won = np.zeros(len(bags.ids), bool)
+    filled = bags.offsets[1:] > bags.offsets[:-1]
+    won[(winners[filled] + bags.offsets[:-1][filled, None]).reshape(-1)] = True
+    positions = np.flatnonzero(won)
+    owners = bags.owners()[positions]
+    weights = None if bags.weights is None else bags.weights[positions]
+    places = positions - bags.offsets[owners]
+    return RowGradient(bags.ids[positions], d_bags, shape, owners, weights, winners, places), positions
+
+
+def _through_divisors(products: Array, combined: Combined) -> Array:
+    """Add to the derivative of a bag's sum by its weights what the weights do through the divisor.
+
+    With the divisor N, the output o and `products` r_i . d / N, the derivative by w_i is ``r_i.d/N - o.d/N`` for a mean
+    and ``r_i.d/N - w_i o.d/N**2`` for sqrtn; o.d is the sum of ``w_i r_i.d/N`` over the bag.
+    """
+    bags, divisors = combined.bags, combined.divisors
+    if combined.combiner == "sum":
+        return products
+    assert divisors is not None
+    assert bags.weights is not None
+    owners = bags.owners()
+    totals = np.bincount(owners, bags.weights * products, len(divisors)) / divisors
+    indirect = totals[owners] if combined.combiner == "mean" else bags.weights * (totals / divisors)[owners]
+    return (products - indirect).astype(products.dtype, copy=False)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.checks import check_dimension
-from fastembed_layer.ragged import Ragged
+from fastembed_layer.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
 
 Array = np.ndarray[Any, Any]
 
@@ -75,7 +75,7 @@ def open_source(
 
     Parameters
     ----------
-    inputs : array_like, Ragged, list or dict of them, or iterable of batches
+    inputs : array_like, Ragged, scipy CSR matrix, list or dict of arrays, or iterable of batches
         An iterable yields ``inputs``, ``(inputs, targets)`` or ``(inputs, targets, sample_weight)``.
     targets, sample_weight : array_like, optional
         One entry per sample.
@@ -154,16 +154,27 @@ def take_rows(part: Any, rows: Any) -> Any:
 
 
 def as_rows(inputs: Any) -> Any:
-    """Return inputs as an array, a `Ragged`, or a list or dict of them when the model has several inputs."""
+    """Return inputs as an array, a `Ragged`, or a list or dict of them when the model has several inputs.
+
+    A sparse matrix becomes two: the ids and the weights of its bags.
+    """
     if isinstance(inputs, Ragged) or inputs is None:
         return inputs
     if isinstance(inputs, Mapping):
         return {name: as_rows(part) for name, part in inputs.items()}
+    if is_sparse_matrix(inputs):
+        return _as_ids_and_weights(inputs)
     if Ragged.describes(inputs) and not all(isinstance(row, np.ndarray) for row in inputs):
         return Ragged.from_lists(inputs)
     if isinstance(inputs, list | tuple) and inputs and all(isinstance(part, np.ndarray | Ragged) for part in inputs):
         return list(inputs)
     return np.asarray(inputs)
+
+
+def _as_ids_and_weights(matrix: Any) -> list[Ragged]:
+    """Return a sparse matrix as the two inputs of an `EmbeddingBag`, which can be cut into batches."""
+    ids, weights = split_sparse_matrix(matrix)
+    return [ids, Ragged(weights.astype(np.result_type(weights, np.float32), copy=False), ids.offsets)]
 
 
 def _as_array(values: Any) -> Array | None:
@@ -180,7 +191,8 @@ def _common_length(parts: Batch) -> int:
 
 
 def _is_iterable_of_batches(inputs: Any) -> bool:
-    return isinstance(inputs, Iterable) and not isinstance(inputs, np.ndarray | list | tuple | Mapping | Ragged)
+    is_one = isinstance(inputs, np.ndarray | list | tuple | Mapping | Ragged) or is_sparse_matrix(inputs)
+    return isinstance(inputs, Iterable) and not is_one
 
 
 def _open_iterable(inputs: Iterable[Any]) -> Source:

@@ -81,8 +81,7 @@ class Model(Trainer, Layer):
         for node in self._nodes:
             arguments = [values[id(tensor)] for tensor in as_list(node.inputs)]
             assert node.layer is not None
-            several = isinstance(node.inputs, list | tuple)
-            values[id(node)] = node.layer(arguments if several else arguments[0], training=training)
+            values[id(node)] = node.layer(_arranged_like(node.inputs, arguments), training=training)
         outputs = [values[id(tensor)] for tensor in as_list(self._outputs)]
         return outputs if isinstance(self._outputs, list | tuple) else outputs[0]
 
@@ -161,6 +160,13 @@ def _order_nodes(tensor: SymbolicTensor, known: set[int], nodes: list[SymbolicTe
         _order_nodes(needed, known, nodes)
     known.add(id(tensor))
     nodes.append(tensor)
+
+
+def _arranged_like(inputs: Any, arguments: list[Any]) -> Any:
+    """Return the arguments of a call in the form of its symbolic ones: a single one, a list, or a named tuple."""
+    if not isinstance(inputs, list | tuple):
+        return arguments[0]
+    return inputs._make(arguments) if hasattr(inputs, "_make") else arguments
 
 
 def _shapes(tensors: Any) -> Any:

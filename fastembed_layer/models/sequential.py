@@ -99,9 +99,11 @@ class Sequential(Model):
         return shape
 
     def shape_of(self, arrays: Any) -> Any:
-        """Return the shape to build for; a group of features has one, in whatever form its ids come."""
+        """Return the shape to build for: of ids that come with weights that of the ids; a group of features has one."""
         first = self._layers[0] if self._layers else None
-        return first.shape_of(arrays) if isinstance(first, EmbeddingGroup | Sequential) else super().shape_of(arrays)
+        if isinstance(first, EmbeddingGroup | Sequential):
+            return first.shape_of(arrays)
+        return super().shape_of(arrays[0] if isinstance(arrays, list | tuple) else arrays)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape of the last layer's output."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from fastembed_layer.bags import Bags
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.feature_ids import FeatureBags
 from fastembed_layer.models.columns import find_runs
-from fastembed_layer.models.combiners import find_owners, find_scales
+from fastembed_layer.models.combiners import Combined, combine_bags, pull_back_bags
 from fastembed_layer.placement import allocate_table
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
+LookedUp = Array | Combined  # the ids, or what became of the bags
 
 
 class FeatureRows(Parameter):
@@ -30,14 +32,6 @@ class FeatureRows(Parameter):
         """The rows themselves, up to date; training writes them in place."""
         self._table.finish()
         return self.storage
-
-
-class LookedUp(NamedTuple):
-    """What the way back of a lookup needs: the ids, and for bags the bag and the factor of each id."""
-
-    ids: Array
-    owners: Array | None = None
-    scales: Array | None = None
 
 
 class TableStack:
@@ -97,16 +91,17 @@ class TableStack:
         shape = (len(inputs), len(self.members) * table.output_dim)
         if not isinstance(inputs, FeatureBags):
             ids = backend.offset_ids(inputs, self.members, self.row_offsets, self.input_dims)
-            return backend.gather_rows(table, ids).reshape(shape), LookedUp(ids)
+            return backend.gather_rows(table, ids).reshape(shape), ids
         assert combiner is not None
         own_offsets = inputs.offsets[self.members]
         ids, offsets = backend.offset_bags(inputs.values, own_offsets, self.row_offsets, self.input_dims)
-        scales = find_scales(combiner, offsets, None, table.dtype)
-        bags = backend.gather_bags(table, ids, offsets, scales)
-        return bags.reshape(shape), LookedUp(ids, find_owners(offsets), scales)
+        bags = Bags(ids, offsets, None, (len(offsets) - 1,), ids.shape)
+        combined = combine_bags(table, bags, combiner)
+        return combined.output.reshape(shape), combined
 
     def pull_back(self, looked_up: LookedUp, d_rows: Array) -> RowGradient:
         """Return the gradient of the table from that of what `look_up` returned."""
+        if isinstance(looked_up, Combined):
+            return pull_back_bags(self.table, looked_up, d_rows)[0]
         values = np.ascontiguousarray(d_rows.reshape(-1, self.table.output_dim))
-        shape = (self.table.input_dim, self.table.output_dim)
-        return RowGradient(looked_up.ids, values, shape, looked_up.owners, looked_up.scales)
+        return RowGradient(looked_up, values, (self.table.input_dim, self.table.output_dim))

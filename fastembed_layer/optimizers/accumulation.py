@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from fastembed_layer.checks import check_dimension
 from fastembed_layer.optimizers.gradients import Gradient, Pairs
 from fastembed_layer.optimizers.trained_rows import leave_out_frozen
-from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter
-
-Array = np.ndarray[Any, Any]
 
 
 class Accumulation:
@@ -35,18 +28,10 @@ class Accumulation:
             return pairs
         for parameter, gradient in pairs:
             known = self._sums.get(parameter)
-            self._sums[parameter] = _own(gradient) if known is None else known + gradient
+            self._sums[parameter] = gradient.copy() if known is None else known + gradient
         self._calls += 1
         if self._calls < self.steps:
             return None
         means = [(parameter, gradient * (1 / self.steps)) for parameter, gradient in self._sums.items()]
         self._calls, self._sums = 0, {}
         return leave_out_frozen(means)  # rows may have stopped training since they were added
-
-
-def _own(gradient: Gradient) -> Gradient:
-    """Return a gradient that the caller's later writes do not reach."""
-    if isinstance(gradient, RowGradient):
-        expanded = gradient.expand()
-        return RowGradient(expanded.ids.copy(), expanded.values.copy(), gradient.shape)
-    return gradient.copy()

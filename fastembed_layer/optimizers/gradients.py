@@ -27,8 +27,13 @@ def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
     return list(merged.items())
 
 
-def check_shape(parameter: Parameter, gradient: Gradient) -> None:
-    """Raise unless a gradient has the shape of its parameter."""
+def check_pair(parameter: Parameter, gradient: Gradient) -> None:
+    """Raise unless a parameter can be written and its gradient has its shape."""
+    if not parameter.storage.flags.writeable:
+        raise ValueError(
+            f"The weight {parameter.name!r} must be writable to be trained. Received: a read-only array. Keep it "
+            "out of training with `trainable = False` on its layer, or train a copy of it."
+        )
     if gradient.shape != parameter.shape:
         raise ValueError(
             f"The gradient of the weight {parameter.name!r} must have its shape, {parameter.shape}. "

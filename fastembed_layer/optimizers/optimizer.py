@@ -18,7 +18,7 @@ from fastembed_layer.optimizers.gradients import (
     Pairs,
     apply_constraint,
     check_finite,
-    check_shape,
+    check_pair,
     group_ids,
     is_finite,
     merge_pairs,
@@ -182,12 +182,12 @@ class Optimizer:
         IndexError
             If an id of a row gradient is not a row of its table.
         ValueError
-            If a gradient has the wrong shape, or is not finite and `check_numerics` is set, or the optimizer cannot
-            give rows rates of their own. In all cases nothing has been written.
+            If a gradient has the wrong shape, or is not finite and `check_numerics` is set, or a weight is read-only,
+            or the optimizer cannot give rows rates of their own. In all cases nothing has been written.
         """
         pairs = merge_pairs(grads_and_vars)
         for parameter, gradient in pairs:
-            check_shape(parameter, gradient)
+            check_pair(parameter, gradient)
             check_row_rates(parameter, self)
         pairs = leave_out_frozen(pairs)
         if self.loss_scale_factor is not None:

@@ -74,7 +74,4 @@ def _trained_part(gradient: Gradient, rates: RowRates | None) -> Gradient:
     trains = rates.trainable[ids]
     if trains.all():
         return gradient
-    scales = None if gradient.scales is None else gradient.scales[trains]
-    if gradient.sources is not None:
-        return RowGradient(ids[trains], gradient.values, gradient.shape, gradient.sources[trains], scales)
-    return RowGradient(ids[trains], gradient.values[trains], gradient.shape, None, scales)
+    return gradient.select(trains)

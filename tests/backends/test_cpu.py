@@ -14,7 +14,7 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import assert_close, assert_same_bits
-from strategies import DIMS, KERNEL_TYPES, bag_offsets, flat_ids, matrices
+from strategies import DIMS, KERNEL_TYPES, bag_offsets, flat_ids, matrices, winners_and_places
 
 from fastembed_layer import RowGradient, set_threads
 from fastembed_layer.backends import cpu, sorting
@@ -56,11 +56,13 @@ THREADS = (1, 2, 3, 8)
 BAD_IDS = (INPUT_DIM, -1, "least", "most")
 
 # A gradient as layers make it: one vector per id, or one per bag, which all its ids share.
-FORMS = {
-    "one vector per id": (False, False),
-    "one vector per bag": (True, False),
-    "one scaled vector per bag": (True, True),
-    "one scaled vector per id": (False, True),
+FORMS = {  # with sources, scales, winners
+    "one vector per id": (False, False, False),
+    "one vector per bag": (True, False, False),
+    "one scaled vector per bag": (True, True, False),
+    "one scaled vector per id": (False, True, False),
+    "winners of one vector per bag": (True, False, True),
+    "winners of one scaled vector per bag": (True, True, True),
 }
 
 OPTIMIZERS: dict[str, Optimizer] = {
@@ -138,18 +140,20 @@ def update_rows(trained: Trained, rule: str, gradient: RowGradient, keep: float 
 @st.composite
 def gradients(draw: st.DrawFn, columns: int, dtype: str, form: str) -> RowGradient:
     """Row gradients of one form for a table of `INPUT_DIM` rows."""
-    has_sources, has_scales = FORMS[form]
+    has_sources, has_scales, has_winners = FORMS[form]
     ids = draw(flat_ids(INPUT_DIM, draw(st.sampled_from(KERNEL_TYPES))))
     bags = 4 if has_sources else len(ids)
     owners = st.lists(st.integers(0, bags - 1), min_size=len(ids), max_size=len(ids))
     sources = np.array(draw(owners), np.int64) if has_sources else None
     scales = draw(matrices(len(ids), 1, dtype)).reshape(-1) if has_scales else None
-    return RowGradient(ids, draw(matrices(bags, columns, dtype)), (INPUT_DIM, columns), sources, scales)
+    won = draw(winners_and_places(bags, columns, len(ids))) if has_winners else ()
+    return RowGradient(ids, draw(matrices(bags, columns, dtype)), (INPUT_DIM, columns), sources, scales, *won)
 
 
 def sum_by_reference(gradient: RowGradient) -> tuple[Array, Array]:
     """The summed gradient as the reference has it."""
-    return reference.sum_duplicates(gradient.ids, gradient.values, gradient.sources, gradient.scales)
+    won = gradient.winners, gradient.places
+    return reference.sum_duplicates(gradient.ids, gradient.values, gradient.sources, gradient.scales, *won)
 
 
 @contextmanager
@@ -204,9 +208,72 @@ def test_gather_bags_sums_the_rows_of_each_bag(data: st.DataObject, dtype: str, 
     ids = data.draw(flat_ids(INPUT_DIM, data.draw(st.sampled_from(KERNEL_TYPES))))
     scales = data.draw(matrices(len(ids), 1, dtype)).reshape(-1) if has_scales else None
     offsets = data.draw(bag_offsets(len(ids)))
-    bags = BACKEND.gather_bags(Table(value), ids, offsets, scales)
+    combiner = data.draw(st.sampled_from(["sum", "mean", "sqrtn"]))
+    if scales is not None and combiner == "mean":
+        scales = np.abs(scales)  # the mean by numbers that nearly cancel is large and loses its digits
+    bags = BACKEND.gather_bags(Table(value), ids, offsets, scales, combiner)
     assert bags.dtype == dtype
-    assert_close(bags, reference.gather_bags(value, ids, offsets, scales), TOLERANCE[dtype])
+    assert_close(bags, reference.gather_bags(value, ids, offsets, scales, combiner), TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(("combiner", "expected"), [("sum", [1, 1, 1]), ("mean", [3, 0.5, np.inf])])
+def test_gather_bags_tells_what_it_divided_by(combiner: str, expected: list[float]) -> None:
+    ids, scales, divisors = np.array([0, 1, 0, 1]), np.array([1.0, 2, 0.5, 0], "float32"), np.empty(3, "float32")
+    bags = BACKEND.gather_bags(
+        Table(np.ones((2, 1), "float32")), ids, np.array([0, 2, 3, 4]), scales, combiner, divisors
+    )
+    assert divisors.tolist() == expected
+    assert bags[2] == 0
+
+
+def test_bags_whose_scales_cancel_are_zero() -> None:
+    scales = np.array([1.0, -1.0], "float32")
+    for combiner, expected in (("mean", 0.0), ("sqrtn", -1 / np.sqrt(2))):
+        bags = BACKEND.gather_bags(
+            Table(np.array([[1.0], [2.0]], "float32")), np.arange(2), np.array([0, 2]), scales, combiner
+        )
+        np.testing.assert_allclose(bags, [[expected]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", TABLE_TYPES)
+@pytest.mark.parametrize("has_scales", [False, True], ids=["plain", "scaled"])
+@given(data=st.data())
+def test_gather_extremes_keeps_the_first_of_the_largest(data: st.DataObject, dtype: str, has_scales: bool) -> None:
+    value = data.draw(matrices(INPUT_DIM, data.draw(st.sampled_from(DIMS)), dtype)).round(1)  # so that some are equal
+    ids = data.draw(flat_ids(INPUT_DIM))
+    scales = data.draw(matrices(len(ids), 1, dtype)).reshape(-1).round() if has_scales else None
+    offsets, combiner = data.draw(bag_offsets(len(ids))), data.draw(st.sampled_from(["max", "min"]))
+    winners = np.empty((len(offsets) - 1, value.shape[1]), np.int32)
+    bags = BACKEND.gather_extremes(Table(value), ids, offsets, scales, combiner, winners)
+    expected, expected_winners = reference.gather_extremes(value, ids, offsets, scales, combiner)
+    np.testing.assert_array_equal(winners, expected_winners)
+    assert_close(bags, expected, TOLERANCE[dtype])
+    assert_same_bits(BACKEND.gather_extremes(Table(value), ids, offsets, scales, combiner), bags)
+
+
+@pytest.mark.parametrize("combiner", ["max", "min"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_extreme_of_what_is_not_a_number_is_not_a_number(combiner: str, place: int) -> None:
+    value = np.zeros((3, 17), "float32")
+    value[place] = np.nan
+    for winners in (None, np.empty((1, 17), np.int32)):
+        bags = BACKEND.gather_extremes(Table(value), np.arange(3), np.array([0, 3]), None, combiner, winners)
+        assert np.isnan(bags).all()
+        assert winners is None or (winners == place).all()
+
+
+@pytest.mark.parametrize("dtype", TABLE_TYPES)
+@pytest.mark.parametrize("form", ["one vector per id", "one scaled vector per bag", "winners of one vector per bag"])
+@given(data=st.data())
+def test_dot_rows_multiplies_rows_by_their_gradients(data: st.DataObject, dtype: str, form: str) -> None:
+    gradient = data.draw(gradients(data.draw(st.sampled_from(DIMS)), dtype, form))
+    value = data.draw(matrices(*gradient.shape, dtype))
+    vectors = reference.gradient_vectors(
+        gradient.ids, gradient.values, gradient.sources, gradient.winners, gradient.places
+    )
+    products = BACKEND.dot_rows(Table(value), gradient)
+    assert products.dtype == dtype
+    assert_close(products, reference.dot_rows(value, gradient.ids, vectors), TOLERANCE[dtype])
 
 
 def test_no_bags_give_an_array_without_rows() -> None:
@@ -398,6 +465,13 @@ def test_lookups_have_the_same_bits_for_any_number_of_threads(input_dim: int) ->
     offsets = np.sort(np.append(np.random.default_rng(1).integers(0, 2_000, 99), [0, 2_000]))
     assert_all_alike(outcomes_by_threads(lambda: [BACKEND.gather_rows(table, ids)]))
     assert_all_alike(outcomes_by_threads(lambda: [BACKEND.gather_bags(table, ids, offsets, None)]))
+    winners = np.empty((100, 17), np.int32)
+    assert_all_alike(
+        outcomes_by_threads(lambda: [BACKEND.gather_extremes(table, ids, offsets, None, "max", winners), winners])
+    )
+    vectors = np.random.default_rng(2).standard_normal((2_000, 17)).astype("float32")
+    gradient = RowGradient(ids, vectors, (input_dim, 17))
+    assert_all_alike(outcomes_by_threads(lambda: [BACKEND.dot_rows(table, gradient)]))
 
 
 def test_offsets_are_the_same_for_any_number_of_threads() -> None:
@@ -475,6 +549,8 @@ def test_an_id_that_is_no_row_is_refused_with_its_place_and_changes_nothing(
     refused: list[Callable[[], Any]] = [
         lambda: BACKEND.gather_rows(trained.table, ids),
         lambda: BACKEND.gather_bags(trained.table, ids, np.arange(101), None),
+        lambda: BACKEND.gather_extremes(trained.table, ids, np.arange(101), None),
+        lambda: BACKEND.dot_rows(trained.table, gradient),
         lambda: BACKEND.group_gradient(gradient),
         lambda: BACKEND.sum_duplicates(gradient),
         lambda: update_rows(trained, "adagrad", gradient),

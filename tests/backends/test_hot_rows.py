@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import gradient_vectors
 
 from fastembed_layer import RowGradient, set_threads
 from fastembed_layer.backends import hot_rows
-from fastembed_layer.backends.hot_rows import SortedGradient, sum_hot_rows
+from fastembed_layer.backends.hot_rows import SortedGradient, sort_gradient, sum_hot_rows
 from fastembed_layer.dispatch import backend_for
 from fastembed_layer.optimizers import SGD, Adam
 from fastembed_layer.table import Table
@@ -28,33 +29,37 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hot_rows, "PIECE", PIECE)
 
 
-def sort_gradient(ids: list[int], in_bags: bool) -> SortedGradient:
-    """A gradient of whole numbers, whose sums are exact in any order."""
+def whole_numbers(ids: list[int], form: str) -> SortedGradient:
+    """A gradient of whole numbers, whose sums are exact in any order: a vector for each id, or for each bag of two."""
     rng = np.random.default_rng(len(ids))
-    sources = np.arange(len(ids)) // 2 if in_bags else None
-    values = rng.integers(-9, 9, (max(1, len(ids)), COLUMNS)).astype(np.float32)[: len(ids)]
-    if in_bags:
-        values = values[: (len(ids) + 1) // 2]
-    scales = rng.integers(0, 3, len(ids)).astype(np.float32) if in_bags else None
-    gradient = RowGradient(np.array(ids, np.int64), values, (10, COLUMNS), sources, scales)
-    return SortedGradient(BACKEND.group_gradient(gradient).keys.copy(), values, sources, scales)
+    if form == "rows":
+        vectors, in_bags = rng.integers(-9, 9, (len(ids), COLUMNS)), ()
+    else:
+        vectors, bags = rng.integers(-9, 9, ((len(ids) + 1) // 2, COLUMNS)), np.arange(len(ids)) // 2
+        in_bags = bags, rng.integers(0, 3, len(ids)).astype(np.float32)
+    if form == "extremes":
+        in_bags += rng.integers(0, 2, vectors.shape), np.arange(len(ids)) % 2
+    gradient = RowGradient(np.array(ids, np.int64), vectors.astype(np.float32), (10, COLUMNS), *in_bags)
+    return sort_gradient(BACKEND.group_gradient(gradient).keys.copy(), gradient, gradient.dtype)
 
 
 def sum_by_row(gradient: SortedGradient) -> Array:
     """What a gradient adds up to, as a dense float64 array."""
+    keys, values, *in_bags = gradient
+    positions = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    count = int(positions.max(initial=-1)) + 1
+    sources, scales, winners, places = in_bags
+    vectors = gradient_vectors(np.zeros(count), values, sources, winners, places)
     total = np.zeros((10, COLUMNS))
-    for key in gradient.keys.tolist():
-        row_id, position = key >> 32, key & 0xFFFFFFFF
-        source = position if gradient.sources is None else gradient.sources[position]
-        scale = 1.0 if gradient.scales is None else gradient.scales[position]
-        total[row_id] += scale * gradient.values[source].astype(np.float64)
+    for key, position in zip(keys.tolist(), positions.tolist(), strict=True):
+        total[key >> 32] += vectors[position] * (1.0 if scales is None else scales[position])
     return total
 
 
 @given(ids=st.lists(st.integers(0, 9), max_size=8 * PIECE) | st.lists(st.integers(3, 4), max_size=9 * PIECE),
-       in_bags=st.booleans())  # fmt: skip
-def test_parts_add_up_to_the_whole_and_no_row_is_in_two(ids: list[int], in_bags: bool) -> None:
-    whole = sort_gradient(ids, in_bags)
+       form=st.sampled_from(["rows", "bags", "extremes"]))  # fmt: skip
+def test_parts_add_up_to_the_whole_and_no_row_is_in_two(ids: list[int], form: str) -> None:
+    whole = whole_numbers(ids, form)
     parts = sum_hot_rows(whole)
     np.testing.assert_array_equal(sum(sum_by_row(part) for part in parts), sum_by_row(whole))
     rows = [set((part.keys >> np.uint64(32)).tolist()) for part in parts]
@@ -66,7 +71,7 @@ def test_parts_add_up_to_the_whole_and_no_row_is_in_two(ids: list[int], in_bags:
 
 
 def test_a_batch_without_hot_rows_is_left_as_it_is() -> None:
-    whole = sort_gradient([1, 2, 3, 3, 5, 6, 7, 8, 9, 9], in_bags=False)
+    whole = whole_numbers([1, 2, 3, 3, 5, 6, 7, 8, 9, 9], "rows")
     assert sum_hot_rows(whole) == [whole]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,19 @@ def test_several_inputs_are_cut_together() -> None:
 )
 def test_inputs_are_told_apart_by_what_they_hold(inputs: Any, kind: type) -> None:
     assert type(as_rows(inputs)) is kind
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "bool"])
+def test_a_sparse_matrix_is_cut_into_ids_and_weights(dtype: str) -> None:
+    matrix = scipy.sparse.csr_matrix(np.array([[0, 1, 3], [0, 0, 0], [2, 0, 0], [0, 0, 1]]).astype(dtype))
+    batches = [batch.inputs for batch in open_source(matrix, batch_size=2).batches()]
+    assert [ids.to_list() for ids, _ in batches] == [[[1, 2], []], [[0], [2]]]
+    assert [weights.to_list() for _, weights in batches] == [
+        [matrix.data[:2].tolist(), []],
+        [matrix.data[2:3].tolist(), matrix.data[3:].tolist()],
+    ]
+    assert all(weights.dtype.kind == "f" for _, weights in batches)
+    assert count_samples(Batch(matrix)) == 4
 
 
 def test_an_iterable_yields_inputs_alone_or_with_targets_and_weights() -> None:

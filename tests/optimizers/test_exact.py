@@ -20,7 +20,7 @@ from dense_optimizers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastembed_layer import RowGradient, constraints, idle_rows, optimizers
+from fastembed_layer import EmbeddingBag, GradientTape, RowGradient, constraints, idle_rows, optimizers
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.idle_series import centered_series, interpolation_weights
 from fastembed_layer.table import Parameter, Table
@@ -412,6 +412,29 @@ def test_bags_of_idle_rows_are_sums_of_what_a_lookup_sees(name, dense, options):
     bags = backend_of(table).gather_bags(table, ids, offsets, None)
     seen = look_up(table)
     np.testing.assert_allclose(bags, [2 * seen[3], 0 * seen[3], seen[0] + seen[11] + seen[5]], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn", "max", "min"])
+def test_bags_of_idle_rows_and_their_gradients_are_those_of_a_finished_table(combiner):
+    """Combined values, and the gradients of the weights, come from the rows as they are now; nothing is written."""
+    layer, optimizer = EmbeddingBag(ROWS, COLUMNS, combiner=combiner), optimizers.Adam(0.1)
+    for ids, values in draw_steps(12, 10, "float32"):
+        optimizer.apply_gradients([(RowGradient(ids, values, (ROWS, COLUMNS)), layer.embeddings)])
+    ids, weights = np.array([[3, 3, 0], [11, 5, 2]]), np.array([[0.5, 1.0, 2.0], [-1.0, 1.5, 0.25]], "float32")
+    behind = layer.embeddings.storage.copy()
+
+    def differentiate():
+        with GradientTape() as tape:
+            output = layer(ids, weights)
+        gradients = tape.gradient(output, [layer.embeddings, weights])
+        return output, gradients[0].to_dense(), gradients[1]
+
+    moving = differentiate()
+    np.testing.assert_array_equal(layer.embeddings.storage, behind)
+    layer.embeddings.finish()
+    assert not np.array_equal(layer.embeddings.storage, behind)
+    for part, finished in zip(moving, differentiate(), strict=True):
+        np.testing.assert_allclose(part, finished, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("betas", [(0.9, 0.81), (0.9, 0.5), (0.99, 0.9)])

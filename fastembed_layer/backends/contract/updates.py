@@ -1,0 +1,134 @@
+"""The operations that train tables and other weights, and those that give them their first values."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fastembed_layer.backends.contract import GroupedGradient
+    from fastembed_layer.row_gradient import RowGradient
+    from fastembed_layer.table import Parameter, Table
+
+Array = np.ndarray[Any, Any]
+
+
+class Updates(ABC):
+    """Operations on gradients, and those that write weights."""
+
+    @abstractmethod
+    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+        """Check the ids of a gradient and bring the positions of each id together; nothing is written to a table.
+
+        Raises
+        ------
+        IdsOutOfRangeError
+            If an id is not a row.
+        """
+
+    @abstractmethod
+    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+        """Sum the gradient vectors of each id in the order of their positions.
+
+        Returns
+        -------
+        ids : ndarray of int64, shape (m,)
+            Every id once, ascending.
+        sums : ndarray, shape (m, output_dim)
+            Their summed gradients, in the dtype of the values.
+
+        Raises
+        ------
+        IdsOutOfRangeError
+            If an id is not a row.
+        """
+
+    @abstractmethod
+    def update_rows(
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> None:
+        """Apply one optimizer step to the rows of a gradient; table and slots change in place, other rows do not.
+
+        The gradients of an id are summed, in the order of their positions, before the rule sees them. Table and
+        slots have the same bits afterwards for any number of threads.
+
+        Parameters
+        ----------
+        table : Table
+            The table to train.
+        grouped : GroupedGradient
+            What `group_gradient` returned.
+        rule : str
+            Name of the update rule, such as ``"adagrad"``.
+        slots : sequence of ndarray of the shape and dtype of the table
+            The optimizer's state, in the order of the rule.
+        scalars : sequence of float
+            The numbers of the rule, in its order.
+        keep : float
+            What weight decay leaves of the weights; they are multiplied by it before the rule sees them.
+
+        Notes
+        -----
+        Where the rows have rates of their own, ``table.row_rates.factors``, a row goes its share of the step, decay
+        included, and its slots change in full. Rows that do not train must not be in the gradient.
+
+        Where ``table.idle`` is set, each row is first brought up to date with the steps it has been idle, in the same
+        pass, and ``table.idle.last_steps`` of the rows becomes the step after the clock's present one. The caller
+        advances the clock.
+        """
+
+    @abstractmethod
+    def finish_rows(self, table: Table) -> None:
+        """Bring every row of a table with ``table.idle`` up to date; table, slots and last steps change in place."""
+
+    @abstractmethod
+    def update_dense(
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> None:
+        """Apply one optimizer step to every element of a parameter; parameter and slots change in place.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Of any rank.
+        gradient : ndarray of the shape of the parameter
+            Its gradient.
+        rule, slots, scalars, keep
+            As for `update_rows`.
+        """
+
+    @abstractmethod
+    def fill_random(
+        self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
+    ) -> None:
+        """Draw random rows in place from a counter-based generator keyed by (seed, row, column).
+
+        Parameters
+        ----------
+        out : ndarray of float32 or float64, shape (n, columns)
+            Written whole; row r receives the values of row ``first_row + r`` of the stream.
+        seed : int
+            Key of the generator, 0 to 2**64 - 1.
+        distribution : str
+            ``"uniform"`` with scalars (low, high), ``"normal"`` with (mean, deviation) or ``"truncated_normal"``
+            with (mean, deviation), redrawn beyond two deviations.
+        scalars : tuple of float
+            The two numbers of the distribution.
+        first_row : int
+            Number of the first row.
+        """
