@@ -27,6 +27,7 @@ from fastembed_layer.models.pooling import GlobalAveragePooling1D
 from fastembed_layer.models.reshaping import Concatenate, Flatten
 from fastembed_layer.models.sequential import Sequential
 from fastembed_layer.models.symbolic import Input
+from fastembed_layer.penalised_gradient import PenalisedGradient
 from fastembed_layer.placement import device
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
@@ -48,6 +49,7 @@ __all__ = [
     "Layer",
     "Model",
     "Module",
+    "PenalisedGradient",
     "Ragged",
     "RowGradient",
     "Sequential",

@@ -14,7 +14,7 @@ from fastembed_layer.ids import normalise_ids
 from fastembed_layer.models.configs import read_initializer
 from fastembed_layer.models.input_length import check_input_length, fill_in_lengths, shown_length
 from fastembed_layer.models.layer import Layer
-from fastembed_layer.models.penalties import penalise_rows, penalise_weight, warn_of_dense_gradient
+from fastembed_layer.models.penalties import penalise_rows, penalise_table
 from fastembed_layer.models.symbolic import Shape, SymbolicTensor, refuse_later_place
 from fastembed_layer.named import serialize
 from fastembed_layer.out_of_range import OutOfRangePolicy, Replaced, join_zeroed, set_padding_apart
@@ -65,7 +65,8 @@ class Embedding(Layer):
         Factors of the learning rate, one for each row; 0 freezes a row.
     regularizer_scope : {"table", "batch"}
         Whether `embeddings_regularizer` is a term over the whole table, as in Keras, which makes every step as
-        expensive as the table is large, or over the rows that a lookup touched.
+        expensive as the table is large unless it is L2 trained by `SGD` without momentum, or over the rows that a
+        lookup touched.
     device : str, optional
         Where the table is placed, such as ``"cpu:0"``; by default the current `device` scope.
     **keywords
@@ -135,7 +136,6 @@ class Embedding(Layer):
         self.row_rates = check_factors(row_rates, self.input_dim, self.variable_dtype)
         self._trainable_rows: Rows | None = check_rows(trainable_rows, self.input_dim)
         self._table: Table | None = None
-        self._warned_of_dense_gradient = False
 
     @property
     def embeddings(self) -> Table:
@@ -236,13 +236,10 @@ class Embedding(Layer):
                 refuse_later_place(self.name)
 
     def weight_penalties(self) -> list[Array]:
-        """Return the table's penalty when its scope is the table; recorded, its gradient is dense."""
+        """Return the table's penalty when its scope is the table; recorded, its gradient is dense but for L2."""
         if self.regularizer_scope != "table" or self._table is None:
             return []
-        if is_recording() and self.embeddings_regularizer is not None and not self._warned_of_dense_gradient:
-            self._warned_of_dense_gradient = True
-            warn_of_dense_gradient(self._table, self.name)
-        return penalise_weight(self._table, self.embeddings_regularizer)
+        return penalise_table(self._table, self.embeddings_regularizer, self.name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal, untrained layer."""

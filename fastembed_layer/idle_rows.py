@@ -125,6 +125,7 @@ class IdleRows:
         self.clock = clock
         self.constants = constants
         self.last_steps = np.full(input_dim, clock.now if shrinks else NEVER, np.int32)
+        self.shrinks = shrinks
         self.finished_at = clock.now
         self.moves = False
         self.row_rates: RowRates | None = None
@@ -133,6 +134,14 @@ class IdleRows:
     def is_finished(self) -> bool:
         """Whether no step has passed since all rows were brought up to date."""
         return self.finished_at == self.clock.now
+
+    def shrink_fresh_rows(self) -> None:
+        """Let decay reach rows that have never been in a batch from now on; only when every row is up to date."""
+        rates = self.row_rates
+        self.last_steps[self.last_steps == NEVER] = self.clock.now
+        if rates is not None and rates.trainable is not None:
+            self.last_steps[(self.last_steps >= 0) & ~rates.trainable] = FROZEN
+        self.shrinks = True
 
     def follow(self, row_rates: RowRates | None) -> None:
         """Train other rows, or at other rates, from now on; only when every row is up to date."""

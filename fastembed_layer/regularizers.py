@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from fastembed_layer.block_sums import BLOCK, sum_blocks
 from fastembed_layer.checks import check_choice, check_number
 from fastembed_layer.named import NamedObjects, serialize
 
@@ -16,7 +16,6 @@ __all__ += ["deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer",
 
 Array = np.ndarray[Any, Any]
 
-BLOCK = 1 << 16  # elements that are widened to float64 at a time: a table is never copied whole
 EPSILON = 1e-7  # Keras's epsilon(): shorter vectors are divided by this instead of by their norm
 
 
@@ -44,6 +43,11 @@ class Regularizer:
             f"The regularizer {self.describe()} has no gradient, so a layer that has it cannot be trained: "
             "give it as an object with a `gradient(weights)` method, such as a subclass of `Regularizer`."
         )
+
+    @property
+    def proportion(self) -> float | None:
+        """The number that the weights are multiplied with to give the gradient; None where it is not proportional."""
+        return None
 
     def describe(self) -> str:
         """Name the regularizer in an error message."""
@@ -90,11 +94,18 @@ class L1L2(Regularizer):
         self.l1 = check_number(0.0 if l1 is None else l1, "l1", 0)
         self.l2 = check_number(0.0 if l2 is None else l2, "l2", 0)
 
+    @property
+    def proportion(self) -> float | None:
+        """Twice `l2` where there is no L1 penalty, and where no subclass computes something else."""
+        own = type(self)
+        is_own_formula = own.__call__ is L1L2.__call__ and own.gradient is L1L2.gradient
+        return 2 * self.l2 if is_own_formula and self.l1 == 0 else None
+
     def __call__(self, weights: Any) -> float:
         """Return the penalty, summed in float64."""
         weights = _as_floats(weights)
-        absolute = _sum_blocks(np.abs, weights) if self.l1 else 0.0
-        squares = _sum_blocks(np.square, weights) if self.l2 else 0.0
+        absolute = sum_blocks(np.abs, weights) if self.l1 else 0.0
+        squares = sum_blocks(np.square, weights) if self.l2 else 0.0
         return self.l1 * absolute + self.l2 * squares
 
     def gradient(self, weights: Any) -> Array:
@@ -226,14 +237,6 @@ def _as_floats(weights: Any) -> Array:
     if array.dtype.kind != "f":
         raise TypeError(f"`weights` of a regularizer must be floats. Received: dtype {array.dtype}.")
     return array
-
-
-def _sum_blocks(function: Callable[..., Array], weights: Array) -> float:
-    """Sum `function` of every element, in float64 and in a fixed order."""
-    weights = np.atleast_1d(weights)
-    step = max(1, BLOCK // max(1, math.prod(weights.shape[1:])))
-    blocks = (weights[begin : begin + step] for begin in range(0, len(weights), step))
-    return math.fsum(float(function(block, dtype=np.float64).sum()) for block in blocks)
 
 
 def _cosine_blocks(units: Array) -> Iterator[tuple[slice, Array]]:

@@ -12,6 +12,7 @@ from fastembed_layer.idle_rows import IdleRows
 
 if TYPE_CHECKING:
     from fastembed_layer.row_rates import RowRates
+    from fastembed_layer.running_squares import RunningSquares
 
 Array = np.ndarray[Any, Any]
 
@@ -121,6 +122,8 @@ class Table(Parameter):
     ----------
     row_rates : RowRates or None
         Rows that do not train, or not at the full rate. Replaced by another, it takes effect with the next step.
+    squares : RunningSquares or None
+        The sum of its squares, where an L2 penalty has asked for it.
     """
 
     def __init__(self, value: Array, name: str = "embeddings", trainable: bool = True):
@@ -132,11 +135,13 @@ class Table(Parameter):
         super().__init__(value, name, trainable)
         self.idle: IdleRows | None = None
         self.row_rates: RowRates | None = None
+        self.squares: RunningSquares | None = None
 
     @property
     def value(self) -> Array:
         """The matrix itself, after every idle row has been brought up to date."""
         self.finish()
+        self.squares = None  # the caller may write into it
         return self.storage
 
     def finish(self) -> None:

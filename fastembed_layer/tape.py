@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastembed_layer.penalised_gradient import Gradient
 from fastembed_layer.ragged import Ragged
-from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter
 
 Array = np.ndarray[Any, Any]
-Gradient = Array | RowGradient
 
 
 class Cotangents(NamedTuple):
@@ -115,8 +114,9 @@ class GradientTape:
 
         Returns
         -------
-        gradient : ndarray, RowGradient or None, or a list of them
-            A `RowGradient` for a table that was only looked up; None for what the target does not depend on.
+        gradient : ndarray, RowGradient, PenalisedGradient or None, or a list of them
+            A `RowGradient` for a table that was only looked up, a `PenalisedGradient` where there is an L2 penalty on
+            the whole table; None for what the target does not depend on.
 
         Raises
         ------

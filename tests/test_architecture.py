@@ -22,9 +22,9 @@ PACKAGE = "fastembed_layer"
 FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
 
 FLOORS = (
-    {"kernels", "named", "checks", "_version"},
+    {"kernels", "named", "checks", "block_sums", "_version"},
     {"dispatch", "backends"},
-    {"table", "row_gradient", "row_rates", "idle_rows"}
+    {"table", "row_gradient", "penalised_gradient", "row_rates", "idle_rows", "running_squares"}
     | {"ids", "ragged", "bags", "feature_ids", "out_of_range", "placement"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
     {"models", "embedding", "embedding_bag", "embedding_group", "layers", "warmup"},
@@ -33,6 +33,8 @@ FLOORS = (
 SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own files are always allowed
     "dispatch": {"backends"},
     "table": {"idle_rows"},
+    "penalised_gradient": {"row_gradient", "table", "placement"},
+    "running_squares": {"table"},
     "ids": {"ragged"},
     "feature_ids": {"ids", "ragged"},
     "bags": {"ids", "ragged"},

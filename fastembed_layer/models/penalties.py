@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer.dispatch import backend_of
-from fastembed_layer.placement import format_bytes
+from fastembed_layer.penalised_gradient import PenalisedGradient, warn_of_dense_gradient
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.regularizers import Regularizer
 from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.running_squares import sum_squares
 from fastembed_layer.table import Parameter, Table
-from fastembed_layer.tape import Cotangents, Pullback, record
+from fastembed_layer.tape import Cotangents, Pullback, is_recording, record
 
 Array = np.ndarray[Any, Any]
 
@@ -24,6 +24,22 @@ def penalise_weight(parameter: Parameter | None, regularizer: Regularizer | None
         return []
     value = np.array(regularizer(parameter.value), parameter.dtype)
     record([], value, lambda scale: Cotangents([], [(parameter, regularizer.gradient(parameter.value) * scale)]))
+    return [value]
+
+
+def penalise_table(table: Table, regularizer: Regularizer | None, layer_name: str) -> list[Array]:
+    """Do what `penalise_weight` does for a table; L2 costs no pass over it, others give a warning while recorded."""
+    if regularizer is None or regularizer.proportion is None:
+        if regularizer is not None and is_recording():
+            warn_of_dense_gradient(table, layer_name)
+        return penalise_weight(table, regularizer)
+    share = regularizer.proportion
+    value = np.array(share / 2 * sum_squares(table), table.dtype)
+
+    def pull_back(scale: Array) -> Cotangents:
+        return Cotangents([], [(table, PenalisedGradient(table, share * float(scale), None, layer_name))])
+
+    record([], value, pull_back)
     return [value]
 
 
@@ -48,13 +64,3 @@ def penalise_output(output: Array | Ragged, regularizer: Regularizer) -> tuple[A
         return Cotangents([regularizer.gradient(values) * (scale / batch_size)])
 
     return np.array(regularizer(values) / batch_size, values.dtype), pull_back
-
-
-def warn_of_dense_gradient(table: Table, layer_name: str) -> None:
-    """Say what a penalty over the whole table costs in every step, and the way out."""
-    warnings.warn(
-        f"`embeddings_regularizer` of the layer {layer_name!r} is a term over the whole table, so every training "
-        f"step reads and writes {format_bytes(3 * table.nbytes)} or more. Pass regularizer_scope='batch' to apply "
-        "it to the rows of each batch only.",
-        stacklevel=5,
-    )

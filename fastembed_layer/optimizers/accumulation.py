@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fastembed_layer.checks import check_dimension
-from fastembed_layer.optimizers.gradients import Gradient, Pairs
+from fastembed_layer.optimizers.gradients import Pairs
 from fastembed_layer.optimizers.trained_rows import leave_out_frozen
+from fastembed_layer.penalised_gradient import Gradient
 from fastembed_layer.table import Parameter
 
 

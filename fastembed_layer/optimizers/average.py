@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_dimension, check_flag, check_number
-from fastembed_layer.optimizers.gradients import Gradient, Pairs
+from fastembed_layer.optimizers.gradients import Pairs
 from fastembed_layer.optimizers.trained_rows import write_trained
+from fastembed_layer.penalised_gradient import Gradient
 from fastembed_layer.placement import format_bytes
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_positive
-from fastembed_layer.optimizers.gradients import Gradient, Pairs
+from fastembed_layer.optimizers.gradients import Pairs
+from fastembed_layer.penalised_gradient import Gradient
 from fastembed_layer.row_gradient import RowGradient
 
 Array = np.ndarray[Any, Any]
@@ -66,7 +67,7 @@ class Clipping:
 
 def gradient_norm(gradient: Gradient) -> float:
     """Euclidean norm of a gradient in which every id occurs once, added up in float64 in a fixed order."""
-    values = gradient.values if isinstance(gradient, RowGradient) else gradient
+    values = gradient.values if isinstance(gradient, RowGradient) else np.asarray(gradient)
     return math.sqrt(float(np.einsum("i,i->", values.reshape(-1), values.reshape(-1), dtype=np.float64)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from fastembed_layer.checks import check_number
@@ -21,26 +22,41 @@ class WeightDecay:
     def __init__(self, rate: float | None):
         self.rate = None if rate is None else check_number(rate, "weight_decay", low=0.0) or None
         self._excluded: list[Any] = []
+        self._penalised: set[Parameter] = set()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether some weight may decay."""
+        return self.rate is not None or bool(self._penalised)
 
     def exclude(self, parameters: Any, patterns: Any) -> None:
         """Leave out weights, themselves or by regular expressions that are searched for in their names."""
         self._excluded += [*(parameters or []), *(patterns or [])]
 
+    def penalise(self, parameters: Iterable[Parameter]) -> None:
+        """Note weights whose L2 penalty is applied as a decay, in this step and perhaps in later ones."""
+        self._penalised.update(parameters)
+
     def reaches(self, parameter: Parameter) -> bool:
         """Tell whether a weight decays."""
-        return self.rate is not None and not any(
+        return parameter in self._penalised or self.rate_of(parameter) > 0
+
+    def rate_of(self, parameter: Parameter) -> float:
+        """Return the share per learning rate that a weight loses; 0 where it is left out."""
+        if self.rate is None or any(
             re.search(excluded, parameter.name) if isinstance(excluded, str) else excluded is parameter
             for excluded in self._excluded
-        )
+        ):
+            return 0.0
+        return self.rate
 
-    def kept_share(self, parameter: Parameter, learning_rate: float) -> float:
-        """Return what one step leaves of a weight."""
-        if self.rate is None or not self.reaches(parameter):
-            return 1.0
-        keep = 1 - learning_rate * self.rate
-        if keep <= 0:
+    def kept_share(self, parameter: Parameter, learning_rate: float, penalty: float = 0.0) -> float:
+        """Return what one step leaves of a weight, `penalty` being what an L2 penalty adds to the rate of decay."""
+        rate = self.rate_of(parameter)
+        keep = 1 - learning_rate * (rate + penalty)
+        if keep <= 0 and rate > 0:
             raise ValueError(
                 "`weight_decay` times the learning rate must be below 1, or the weights change sign. "
-                f"Received: {self.rate} * {learning_rate}."
+                f"Received: {rate} * {learning_rate}."
             )
         return keep

@@ -9,11 +9,11 @@ import numpy as np
 
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.trained_rows import write_trained
+from fastembed_layer.penalised_gradient import Gradient, PenalisedGradient
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
-Gradient = Array | RowGradient
 Pairs = list[tuple[Parameter, Gradient]]
 
 
@@ -43,6 +43,8 @@ def check_pair(parameter: Parameter, gradient: Gradient) -> None:
 
 def values_of(gradient: Gradient) -> Array:
     """Return the numbers of a gradient; of vectors that ids share, those that some id refers to."""
+    if isinstance(gradient, PenalisedGradient):
+        gradient = gradient.rows
     if not isinstance(gradient, RowGradient):
         return gradient
     if gradient.sources is None:

@@ -99,11 +99,12 @@ class IdleBook:
                     decays and motion.moves_fresh_rows,
                 )
             table.idle = self._entries[table]
+            if table in decayed and motion.moves_fresh_rows and not table.idle.shrinks:
+                table.finish()
+                table.idle.shrink_fresh_rows()
             if table.idle.row_rates is not table.row_rates:
                 table.idle.follow(table.row_rates)
             table.idle.moves = motion.moves_rows or table in decayed
-        self._part_clocks(tables)
-        self._restart_full_clocks(tables)
 
     def close_step(self, tables: list[Table], amount: float | Array, keeps: Mapping[Parameter, float]) -> None:
         """Let the clocks of the tables of a step go on by one step."""
@@ -111,14 +112,20 @@ class IdleBook:
         for clock, keep in clocks.values():
             clock.advance(amount, keep)
 
-    def _part_clocks(self, tables: list[Table]) -> None:
+    def part_clocks(self, tables: list[Table], keeps: Mapping[Parameter, float]) -> None:
+        """Give clocks of their own to tables that go on otherwise than others, and room to clocks that are full."""
+        tables = [table for table in tables if table.idle is not None]
         present = set(tables)
-        absent = {id(entry.clock) for table, entry in self._entries.items() if table not in present}
-        twins: dict[int, Clock] = {}
+        taken: dict[int, float | None] = {
+            id(entry.clock): None for table, entry in self._entries.items() if table not in present
+        }
+        twins: dict[tuple[int, float], Clock] = {}
         for table in tables:
-            entry = self._entries[table]
-            if id(entry.clock) in absent:
-                entry.clock = twins.setdefault(id(entry.clock), entry.clock.copy())
+            entry, keep = self._entries[table], keeps[table]
+            if taken.setdefault(id(entry.clock), keep) != keep:
+                key = id(entry.clock), keep
+                entry.clock = twins.setdefault(key, entry.clock.copy())
+        self._restart_full_clocks(tables)
 
     def _restart_full_clocks(self, tables: list[Table]) -> None:
         full = {id(self._entries[table].clock) for table in tables if self._entries[table].clock.is_full}

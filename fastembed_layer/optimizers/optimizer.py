@@ -8,26 +8,19 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_choice, check_flag, check_positive
-from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.accumulation import Accumulation
 from fastembed_layer.optimizers.average import MovingAverages
 from fastembed_layer.optimizers.clipping import Clipping
 from fastembed_layer.optimizers.decay import WeightDecay
-from fastembed_layer.optimizers.gradients import (
-    Gradient,
-    Pairs,
-    apply_constraint,
-    check_finite,
-    check_pair,
-    group_ids,
-    is_finite,
-    merge_pairs,
-)
-from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
-from fastembed_layer.optimizers.schedules.base import Schedule, rate_of_step, serialize
+from fastembed_layer.optimizers.folded_penalties import settle_penalties
+from fastembed_layer.optimizers.gradients import check_finite, check_pair, is_finite, merge_pairs
+from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion
+from fastembed_layer.optimizers.schedules.base import Schedule, serialize
 from fastembed_layer.optimizers.schedules.base import get as get_schedule
 from fastembed_layer.optimizers.slots import fill_new_rows, make_slots
+from fastembed_layer.optimizers.step import take_step
 from fastembed_layer.optimizers.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
+from fastembed_layer.penalised_gradient import Gradient
 from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import Cotangents, record
@@ -123,7 +116,7 @@ class Optimizer:
         self.iterations = 0
         self.skipped_steps = 0
         self.slots: dict[Parameter, dict[str, Array]] = {}
-        self._idle_book = IdleBook()
+        self.idle_book = IdleBook()
         self._row_rates: dict[Parameter, RowRates | None] = {}
 
     @property
@@ -134,6 +127,11 @@ class Optimizer:
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         self._learning_rate: float | Schedule = get_schedule(value)
+
+    @property
+    def is_gradient_descent(self) -> bool:
+        """Whether a step is ``w -= lr g`` and nothing else, so that an L2 penalty is a decay."""
+        return False
 
     @property
     def rule(self) -> str:
@@ -189,7 +187,7 @@ class Optimizer:
         for parameter, gradient in pairs:
             check_pair(parameter, gradient)
             check_row_rates(parameter, self)
-        pairs = leave_out_frozen(pairs)
+        pairs = leave_out_frozen(settle_penalties(pairs, self))
         if self.loss_scale_factor is not None:
             pairs = [(parameter, gradient * (1 / self.loss_scale_factor)) for parameter, gradient in pairs]
             if not all(is_finite(gradient) for _, gradient in pairs):
@@ -199,7 +197,7 @@ class Optimizer:
             check_finite(pairs)
         complete = self.accumulation.add(pairs)
         if complete is not None:
-            self._step(self.clipping.apply(complete))
+            take_step(self, self.clipping.apply(complete))
         return self.iterations
 
     apply = apply_gradients
@@ -262,35 +260,3 @@ class Optimizer:
         if config.get("decay"):
             raise ValueError("`decay` is a schedule now: pass learning_rate=InverseTimeDecay(rate, 1, decay).")
         return cls(**{key: value for key, value in config.items() if key not in WITHOUT_EFFECT})
-
-    def _step(self, pairs: Pairs) -> None:
-        """Make one step: everything that can fail comes before anything is written."""
-        rate = rate_of_step(self._learning_rate, self.iterations)
-        step = self.iterations + 1
-        numbers = self.scalars(rate, step)
-        motion = self.idle_motion() if self.update == "exact" else None
-        amount = 0.0 if motion is None else self.idle_amount(rate, step)
-        keeps = {parameter: self.decay.kept_share(parameter, rate) for parameter, _ in pairs}
-        grouped = [group_ids(parameter, gradient) for parameter, gradient in pairs]
-        all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
-        tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-        self._idle_book.open_step(tables, motion, self.slots, set(filter(self.decay.reaches, tables)))
-        self.averages.prepare(pairs, row_wise=self.update == "lazy" or motion is None)
-        for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
-            self._update(parameter, prepared, slots, numbers, keeps[parameter])
-        self._idle_book.close_step(tables, amount, keeps)
-        self.averages.follow(pairs)
-        for parameter, gradient in pairs:
-            apply_constraint(parameter, gradient)
-        self.iterations += 1
-
-    def _update(
-        self, parameter: Parameter, gradient: Any, slots: list[Array], numbers: tuple[float, ...], keep: float
-    ) -> None:
-        backend = backend_of(parameter)
-        if not isinstance(gradient, np.ndarray):
-            backend.update_rows(parameter, gradient, self.rule, slots, numbers, keep)  # type: ignore[arg-type]
-            return
-        if isinstance(parameter, Table):
-            touch_all_rows(parameter)
-        backend.update_dense(parameter, gradient, self.rule, slots, numbers, keep)

@@ -53,6 +53,11 @@ class SGD(Optimizer):
         self.nesterov = check_flag(nesterov, "nesterov")
 
     @property
+    def is_gradient_descent(self) -> bool:
+        """Whether there is no momentum: an L2 penalty over a table then costs what the touched rows cost."""
+        return self.momentum == 0
+
+    @property
     def rule(self) -> str:
         """Name of the update rule of the kernels."""
         if self.momentum == 0:
@@ -70,7 +75,7 @@ class SGD(Optimizer):
     def idle_motion(self) -> IdleMotion | None:
         """Return how rows change in a step without a gradient."""
         if self.momentum == 0:
-            return None if self.decay.rate is None else IdleMotion("sgd", (0.0,))
+            return IdleMotion("sgd", (0.0,)) if self.decay.is_active else None
         ahead = self.momentum if self.nesterov else 1.0
         return IdleMotion(self.rule, (logarithm(self.momentum),), ahead * fading_weights(self.momentum))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from fastembed_layer.penalised_gradient import Gradient, PenalisedGradient
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Parameter, Table
 
 if TYPE_CHECKING:
-    from fastembed_layer.optimizers.gradients import Gradient, Pairs
+    from fastembed_layer.optimizers.gradients import Pairs
     from fastembed_layer.optimizers.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
@@ -65,6 +66,9 @@ def write_trained(parameter: Parameter, value: Array) -> None:
 def _trained_part(gradient: Gradient, rates: RowRates | None) -> Gradient:
     if rates is None:
         return gradient
+    if isinstance(gradient, PenalisedGradient):
+        rows = _trained_part(gradient.rows, rates)
+        return gradient.with_rows(cast(RowGradient, rows))
     if not isinstance(gradient, RowGradient):
         rows = np.arange(len(gradient)) if rates.trainable is None else np.flatnonzero(rates.trainable)
         return RowGradient(rows, gradient[rows], (gradient.shape[0], gradient.shape[1]))
