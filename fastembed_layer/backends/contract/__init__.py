@@ -1,10 +1,10 @@
 """Every operation of a backend, documented here and nowhere else.
 
-Arrays are numpy arrays on the CPU backend. `ids` are one-dimensional, contiguous, int32 or int64. A table is read
+Arrays are arrays of the backend: numpy arrays on the CPU. `ids` are one-dimensional, contiguous, int32 or int64. A table is read
 and written through ``table.storage``, and where ``table.idle`` is set, rows count as they are after their idle steps.
 No operation creates an array of the table's shape.
 
-What reads tables is in `lookups.py`, what writes them in `updates.py`.
+What reads tables is in `lookups.py`, what writes them in `updates.py`, and what allocates and copies in `memory.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.backends.contract.lookups import Lookups
+from fastembed_layer.backends.contract.memory import Memory
 from fastembed_layer.backends.contract.updates import Updates
 
 if TYPE_CHECKING:
@@ -43,5 +44,9 @@ class GroupedGradient(NamedTuple):
     keys: Array
 
 
-class Backend(Lookups, Updates):
-    """The operations on tables and row gradients: all that a backend has to have."""
+class Operations(Lookups, Updates):
+    """The operations on tables and row gradients."""
+
+
+class Backend(Operations, Memory):
+    """The operations and the memory they work in: all that a backend has to have."""
