@@ -58,7 +58,7 @@ class Ferry(Operations):
         divisors: Array | None = None,
     ) -> Array:
         check_one_place(ids=ids, offsets=offsets, scales=scales, divisors=divisors)
-        bounds, factors = self._take(offsets), self._take(scales)
+        bounds, factors = move_array(offsets, self.home), self._take(scales)
         return self._run(
             lambda given, out: self._backend.gather_bags(table, given, bounds, factors, combiner, out), ids, divisors
         )
@@ -73,7 +73,7 @@ class Ferry(Operations):
         winners: Array | None = None,
     ) -> Array:
         check_one_place(ids=ids, offsets=offsets, scales=scales, winners=winners)
-        bounds, factors = self._take(offsets), self._take(scales)
+        bounds, factors = move_array(offsets, self.home), self._take(scales)
         return self._run(
             lambda given, out: self._backend.gather_extremes(table, given, bounds, factors, combiner, out),
             ids,

@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 HOST = "cpu:0"
 BACKENDS = {"cpu": "fastembed_layer.backends.cpu"}
 DEVICE_KIND = "gpu"  # the kind of placement whose arrays carry `__cuda_array_interface__`
+BLOCK_BYTES = 1 << 26  # copied at a time
 
 
 def backend_for(placement: str) -> Backend:
@@ -83,6 +84,11 @@ def to_host(array: Array) -> Array:
     return array if is_on_host(array) else move_array(array, HOST)
 
 
+def as_array(array: Any) -> Array:
+    """Return an array where it lives; what is none becomes one of numpy's."""
+    return np.asarray(array) if is_on_host(array) else array
+
+
 def as_contiguous(array: Any) -> Array:
     """Return an array, or what numpy can make one of, in C order where it lives."""
     if is_on_host(array):
@@ -105,8 +111,8 @@ def check_one_place(**arrays: Any) -> None:
     if len(set(places.values())) > 1:
         listed = ", ".join(f"`{name}` on {place}" for name, place in places.items())
         raise ValueError(
-            f"All arrays of one call must live on one device. Received: {listed}. Arrays get to another device with "
-            "`move_array(array, device)`, a table with `table.to(device)`."
+            f"All arrays of one call must live on one device. Received: {listed}. Copy those of a GPU to the host "
+            "with `array.get()` or the others to the GPU; `table.to(device)` moves a table."
         )
 
 
@@ -127,6 +133,14 @@ def allocate(shape: tuple[int, ...], dtype: Any, placement: str, fill: float | N
     if fill != 0:
         array.fill(fill)
     return array
+
+
+def copy_blocks(out: Array, source: Array) -> None:
+    """Copy rows to another place, block by block, so that no temporary has the size of a table."""
+    backend, rows = backend_for(placement_of(out)), max(1, BLOCK_BYTES * len(out) // max(1, out.nbytes))
+    for begin in range(0, len(out), rows):
+        block = source[begin : begin + rows]
+        backend.copy_into(out[begin : begin + rows], to_host(block) if is_on_host(out) else block)
 
 
 def retry_with_free_blocks(placement: str, allocating: Callable[[], Result]) -> Result:

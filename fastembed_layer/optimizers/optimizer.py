@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.contract import GroupedGradient
 from fastembed_layer.checks import check_choice, check_flag, check_positive
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.accumulation import Accumulation
@@ -24,9 +25,10 @@ from fastembed_layer.optimizers.gradients import (
     merge_pairs,
 )
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion, touch_all_rows
+from fastembed_layer.optimizers.placing import prepare_with_room
 from fastembed_layer.optimizers.schedules.base import Schedule, rate_of_step, serialize
 from fastembed_layer.optimizers.schedules.base import get as get_schedule
-from fastembed_layer.optimizers.slots import fill_new_rows, make_slots
+from fastembed_layer.optimizers.slots import fill_new_rows, make_slots, move_slots
 from fastembed_layer.optimizers.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
 from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Parameter, Table
@@ -117,9 +119,8 @@ class Optimizer:
         self.clipping = Clipping(clipnorm, global_clipnorm, clipvalue)
         self.accumulation = Accumulation(gradient_accumulation_steps)
         self.averages = MovingAverages(use_ema, ema_momentum, ema_overwrite_frequency)
-        self.loss_scale_factor = (
-            None if loss_scale_factor is None else check_positive(loss_scale_factor, "loss_scale_factor")
-        )
+        factor = loss_scale_factor
+        self.loss_scale_factor = None if factor is None else check_positive(factor, "loss_scale_factor")
         self.iterations = 0
         self.skipped_steps = 0
         self.slots: dict[Parameter, dict[str, Array]] = {}
@@ -208,6 +209,7 @@ class Optimizer:
         """Return the state arrays of a parameter by name, made at the first call."""
         if parameter not in self.slots:
             self.slots[parameter] = make_slots(parameter, self.slot_values(), self.row_wise_slots)
+        move_slots(self.slots[parameter], parameter.placement)
         rates = row_rates_of(parameter)
         if rates is not self._row_rates.get(parameter):
             fill_new_rows(self.slots[parameter], self.slot_values(), rates)
@@ -266,31 +268,33 @@ class Optimizer:
     def _step(self, pairs: Pairs) -> None:
         """Make one step: everything that can fail comes before anything is written."""
         rate = rate_of_step(self._learning_rate, self.iterations)
-        step = self.iterations + 1
-        numbers = self.scalars(rate, step)
+        numbers = self.scalars(rate, self.iterations + 1)
         motion = self.idle_motion() if self.update == "exact" else None
-        amount = 0.0 if motion is None else self.idle_amount(rate, step)
+        amount = 0.0 if motion is None else self.idle_amount(rate, self.iterations + 1)
         keeps = {parameter: self.decay.kept_share(parameter, rate) for parameter, _ in pairs}
-        grouped = [group_ids(parameter, gradient) for parameter, gradient in pairs]
-        all_slots = [list(self.slots_of(parameter).values()) for parameter, _ in pairs]
         tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-        self._idle_book.open_step(tables, motion, self.slots, set(filter(self.decay.reaches, tables)))
-        self.averages.prepare(pairs, row_wise=self.update == "lazy" or motion is None)
-        for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
-            self._update(parameter, prepared, slots, numbers, keeps[parameter])
+        prepared = prepare_with_room(pairs, self, lambda: self._prepare(pairs, tables, motion))
+        for (parameter, _), (gradient, slots) in zip(pairs, prepared, strict=True):
+            self._update(parameter, gradient, slots, numbers, keeps[parameter])
         self._idle_book.close_step(tables, amount, keeps)
         self.averages.follow(pairs)
         for parameter, gradient in pairs:
             apply_constraint(parameter, gradient)
         self.iterations += 1
 
+    def _prepare(self, pairs: Pairs, tables: list[Table], motion: IdleMotion | None) -> list[tuple[Any, list[Array]]]:
+        """Group the gradients of a step and make its slots ready; what a first attempt has done, a second leaves."""
+        prepared = [(group_ids(parameter, gradient), self.slots_of(parameter)) for parameter, gradient in pairs]
+        self._idle_book.open_step(tables, motion, self.slots, set(filter(self.decay.reaches, tables)))
+        self.averages.prepare(pairs, row_wise=self.update == "lazy" or motion is None)
+        return [(gradient, list(slots.values())) for gradient, slots in prepared]
+
     def _update(
         self, parameter: Parameter, gradient: Any, slots: list[Array], numbers: tuple[float, ...], keep: float
     ) -> None:
-        backend = backend_of(parameter)
-        if not isinstance(gradient, np.ndarray):
-            backend.update_rows(parameter, gradient, self.rule, slots, numbers, keep)  # type: ignore[arg-type]
-            return
-        if isinstance(parameter, Table):
+        if isinstance(gradient, GroupedGradient):
+            assert isinstance(parameter, Table)
+            backend_of(parameter).update_rows(parameter, gradient, self.rule, slots, numbers, keep)
+        else:
             touch_all_rows(parameter)
-        backend.update_dense(parameter, gradient, self.rule, slots, numbers, keep)
+            backend_of(parameter, gradient).update_dense(parameter, gradient, self.rule, slots, numbers, keep)

@@ -1,8 +1,9 @@
 """Every operation of a backend, documented here and nowhere else.
 
-Arrays are arrays of the backend: numpy arrays on the CPU. `ids` are one-dimensional, contiguous, int32 or int64. A table is read
-and written through ``table.storage``, and where ``table.idle`` is set, rows count as they are after their idle steps.
-No operation creates an array of the table's shape.
+Arrays are those of the backend, numpy's on the CPU; only the series of clocks and the rates of rows stay on the host.
+`ids` are one-dimensional, contiguous, int32 or int64. A table is read and written through ``table.storage``, and where
+``table.idle`` is set, rows count as they are after their idle steps. No operation creates an array of the table's
+shape.
 
 What reads tables is in `lookups.py`, what writes them in `updates.py`, and what allocates and copies in `memory.py`.
 """
