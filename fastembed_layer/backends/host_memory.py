@@ -51,7 +51,7 @@ class HostMemory(Memory):
         return drop_free_memory()
 
     def synchronize(self, number: int = 0) -> None:
-        """Return at once: nothing is under way when an operation returns."""
+        pass  # nothing is under way when an operation returns
 
 
 def available_memory() -> int | None:
