@@ -23,6 +23,7 @@ from fastembed_layer.models.dropout import Dropout
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.model import Model
 from fastembed_layer.models.module import Module
+from fastembed_layer.models.placed_layer import memory_estimate
 from fastembed_layer.models.pooling import GlobalAveragePooling1D
 from fastembed_layer.models.reshaping import Concatenate, Flatten
 from fastembed_layer.models.sequential import Sequential
@@ -60,6 +61,7 @@ __all__ = [
     "initializers",
     "layers",
     "losses",
+    "memory_estimate",
     "metrics",
     "optimizers",
     "regularizers",

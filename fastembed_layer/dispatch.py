@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fastembed_layer.ferry import Ferry
+from fastembed_layer.places import BACKENDS, HOST, backend_for, is_on_host
 
 if TYPE_CHECKING:
-    from fastembed_layer.backends.contract import Backend
+    from fastembed_layer.backends.contract import Operations
 
-BACKENDS = {"cpu": "fastembed_layer.backends.cpu"}
+__all__ = ["BACKENDS", "Placed", "backend_for", "backend_of"]
 
 
 class Placed(Protocol):
@@ -20,26 +21,17 @@ class Placed(Protocol):
         """Device string such as ``"cpu:0"``."""
 
 
-def backend_for(placement: str) -> Backend:
-    """Return the backend of a placement such as ``"cpu:0"``; its module is loaded at the first call.
+def backend_of(parameter: Placed, ids: Any = None) -> Operations:
+    """Return the operations that work where `parameter` lives; the arrays of a call may live elsewhere.
 
-    Raises
-    ------
-    ValueError
-        If no backend serves the placement.
+    Parameters
+    ----------
+    parameter : Placed
+        A table or another weight.
+    ids : array, optional
+        The ids of the call, where these may be on a device.
     """
-    kind = placement.partition(":")[0]
-    if kind not in BACKENDS:
-        raise ValueError(f"`placement` must be on one of {sorted(BACKENDS)}. Received: {placement!r}.")
-    return _load_backend(BACKENDS[kind])
-
-
-@cache
-def _load_backend(module: str) -> Backend:
-    backend: Backend = import_module(module).BACKEND
-    return backend
-
-
-def backend_of(parameter: Placed) -> Backend:
-    """Return the backend that works where `parameter` lives."""
-    return backend_for(parameter.placement)
+    placement = parameter.placement
+    if placement == HOST and is_on_host(ids):
+        return backend_for(placement)
+    return Ferry(placement)

@@ -13,12 +13,12 @@ from fastembed_layer.dispatch import backend_of
 from fastembed_layer.ids import normalise_ids
 from fastembed_layer.models.configs import read_initializer
 from fastembed_layer.models.input_length import check_input_length, fill_in_lengths, shown_length
-from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.penalties import penalise_rows, penalise_table
+from fastembed_layer.models.placed_layer import PlacedLayer
 from fastembed_layer.models.symbolic import Shape, SymbolicTensor, refuse_later_place
 from fastembed_layer.named import serialize
 from fastembed_layer.out_of_range import OutOfRangePolicy, Replaced, join_zeroed, set_padding_apart
-from fastembed_layer.placement import allocate_table, check_device, current_device
+from fastembed_layer.places import as_contiguous
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.row_rates import Rows, check_factors, check_padding_id, check_rows, make_row_rates, rows_to_config
@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 REGULARIZER_SCOPES = ("table", "batch")
 
 
-class Embedding(Layer):
+class Embedding(PlacedLayer):
     """Turns positive integers (ids) into dense vectors of fixed size.
 
     A training step costs what the touched rows cost: the gradient is a `RowGradient`, and optimizers update the rows
@@ -68,7 +68,7 @@ class Embedding(Layer):
         expensive as the table is large unless it is L2 trained by `SGD` without momentum, or over the rows that a
         lookup touched.
     device : str, optional
-        Where the table is placed, such as ``"cpu:0"``; by default the current `device` scope.
+        Where the table goes, such as ``"cpu:0"``; by default where `device` says, else to a GPU if all fits there.
     **keywords
         ``name``, ``dtype``, ``trainable``, ``weights``, ``input_shape`` and the others of `Layer`.
 
@@ -123,14 +123,13 @@ class Embedding(Layer):
         self.input_length = check_input_length(input_length)
         if self.input_length is not None and "input_shape" not in keywords:
             keywords["input_shape"] = self.input_length
-        super().__init__(activity_regularizer=activity_regularizer, **keywords)
+        super().__init__(device, activity_regularizer=activity_regularizer, **keywords)
         self.embeddings_initializer = read_initializer(embeddings_initializer, "embeddings_initializer")
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = check_flag(mask_zero, "mask_zero")
         self.supports_masking = self.mask_zero
         self.regularizer_scope = check_choice(regularizer_scope, "regularizer_scope", REGULARIZER_SCOPES)
-        self.placement = current_device() if device is None else check_device(device)
         self._out_of_range = OutOfRangePolicy(out_of_range, self.input_dim)
         self.padding_id = check_padding_id(padding_id, self.input_dim)
         self.row_rates = check_factors(row_rates, self.input_dim, self.variable_dtype)
@@ -182,12 +181,16 @@ class Embedding(Layer):
         """
         if self._table is not None:
             return
-        value = allocate_table((self.input_dim, self.output_dim), self.variable_dtype, self.name)
-        self.embeddings_initializer.fill(value)
-        self._table = Table(value, "embeddings")
+        table = self.make_table((self.input_dim, self.output_dim), "embeddings")
+        self.embeddings_initializer.fill(table.storage)
+        self._table = table
         self._table.constraint = self.embeddings_constraint
         self._set_row_rates(self._table)
         super().build(input_shape)
+
+    def table_shapes(self) -> list[tuple[int, int]]:
+        """Return the shape of the table."""
+        return [(self.input_dim, self.output_dim)]
 
     def set_weights(self, weights: Any) -> None:
         """Overwrite the table, building the layer first where need be; `weights` may be the bare array."""
@@ -263,7 +266,7 @@ class Embedding(Layer):
         return config | {key: value for key, (value, default) in own.items() if value != default}
 
     def _look_up(self, ids: Array, shape: tuple[int, ...]) -> tuple[Array, Replaced]:
-        backend = backend_of(self.embeddings)
+        backend = backend_of(self.embeddings, ids)
         looked_up = set_padding_apart(ids, self.padding_id)
         try:
             rows = backend.gather_rows(self.embeddings, looked_up.ids)
@@ -280,7 +283,7 @@ class Embedding(Layer):
 
     def _pull_back(self, looked_up: Replaced, d_rows: Array) -> Cotangents:
         ids, zeroed = looked_up
-        values = np.ascontiguousarray(d_rows.reshape(-1, self.output_dim))
+        values = as_contiguous(d_rows.reshape(-1, self.output_dim))
         if zeroed is not None:
             ids, values = ids[~zeroed], values[~zeroed]
         gradient = RowGradient(ids, values, (self.input_dim, self.output_dim))

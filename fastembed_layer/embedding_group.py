@@ -14,18 +14,17 @@ from fastembed_layer.initializers import Initializer
 from fastembed_layer.models.columns import join_columns, take_columns
 from fastembed_layer.models.combiners import COMBINERS
 from fastembed_layer.models.configs import read_initializer
-from fastembed_layer.models.layer import Layer
+from fastembed_layer.models.placed_layer import PlacedLayer
 from fastembed_layer.models.symbolic import Shape, SymbolicTensor, refuse_later_place
 from fastembed_layer.models.table_stack import FeatureRows, LookedUp, TableStack
 from fastembed_layer.named import serialize
-from fastembed_layer.placement import check_device, current_device
 from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import Cotangents, Pullback
 
 Array = np.ndarray[Any, Any]
 
 
-class EmbeddingGroup(Layer):
+class EmbeddingGroup(PlacedLayer):
     """Turns the ids of many categorical features, each with a table of its own, into vectors in one call.
 
     Tables of the same width lie under each other in one array, so there is one lookup and one update for all of them,
@@ -51,7 +50,7 @@ class EmbeddingGroup(Layer):
     activity_regularizer : optional
         Penalty on the output, divided by the batch size.
     device : str, optional
-        Where the tables are placed, such as ``"cpu:0"``; by default the current `device` scope.
+        Where the tables go, as for `Embedding`.
     **keywords
         ``name``, ``dtype``, ``trainable``, ``weights`` (an array for each feature) and the others of `Layer`.
 
@@ -101,14 +100,13 @@ class EmbeddingGroup(Layer):
         device: str | None = None,
         **keywords: Any,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **keywords)
+        super().__init__(device, activity_regularizer=activity_regularizer, **keywords)
         self.features, self.input_dims = _checked_vocabularies(input_dims)
         count = len(self.features)
         self.output_dims = _checked_widths(output_dim, count)
         self.embeddings_initializer = _read_initializers(embeddings_initializer, count)
         self.combiner = check_choice(combiner, "combiner", (None, *COMBINERS))
         self.concatenate = _checked_concatenate(concatenate, self.output_dims)
-        self.placement = current_device() if device is None else check_device(device)
         self._stacks: list[TableStack] = []
         self._tables: list[Table] = []  # where weights are found
 
@@ -154,6 +152,11 @@ class EmbeddingGroup(Layer):
         self._stacks = [self._make_stack(width) for width in dict.fromkeys(self.output_dims)]
         self._tables = [stack.table for stack in self._stacks]
         super().build(input_shape)
+
+    def table_shapes(self) -> list[tuple[int, int]]:
+        """Return the shapes of the tables, one for each width."""
+        sizes = list(zip(self.input_dims, self.output_dims, strict=True))
+        return [(sum(rows for rows, of in sizes if of == width), width) for width in dict.fromkeys(self.output_dims)]
 
     def shown_weights(self) -> list[Parameter]:
         """Return the tables of the features, in their order."""
@@ -225,9 +228,8 @@ class EmbeddingGroup(Layer):
         }
 
     def _make_stack(self, width: int) -> TableStack:
-        several = len(set(self.output_dims)) > 1
-        table_name = f"embeddings_{width}" if several else "embeddings"
-        stack = TableStack(self.input_dims, self.output_dims, width, self.variable_dtype, (self.name, table_name))
+        table_name = f"embeddings_{width}" if len(set(self.output_dims)) > 1 else "embeddings"
+        stack = TableStack(self.input_dims, self.output_dims, width, lambda shape: self.make_table(shape, table_name))
         given = self.embeddings_initializer
         for number in stack.members.tolist():
             initializer = given[number] if isinstance(given, list) else given.spawn(number)

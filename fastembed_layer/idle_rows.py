@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from fastembed_layer.places import HOST, allocate, move_array
 
 if TYPE_CHECKING:
     from fastembed_layer.row_rates import RowRates
@@ -92,8 +93,8 @@ class IdleRows:
     ----------
     rule : str
         Name of the idle rule of the kernels.
-    slots : sequence of ndarray
-        The optimizer's slots of the table, in the order of the rule.
+    slots : dict of str to ndarray
+        The optimizer's own dict of the table's slots, in the order of the rule; a move replaces its entries.
     clock : Clock
         Counts the steps; may be shared by tables that are always updated together.
     constants : tuple of float
@@ -102,9 +103,13 @@ class IdleRows:
         Number of rows.
     shrinks : bool
         Whether weight decay moves rows that have never been in a batch, too.
+    placement : str
+        Where the table lives.
 
     Attributes
     ----------
+    last_steps : ndarray of int32, shape (input_dim,)
+        The step each row is up to date with, where the table lives.
     moves : bool
         Whether idle rows change, and not their slots only.
     row_rates : RowRates or None
@@ -114,21 +119,39 @@ class IdleRows:
     def __init__(
         self,
         rule: str,
-        slots: Sequence[Array],
+        slots: dict[str, Array],
         clock: Clock,
         constants: tuple[float, ...],
         input_dim: int,
         shrinks: bool = False,
+        placement: str = HOST,
     ):
         self.rule = rule
-        self.slots = list(slots)
+        self._slots = slots
         self.clock = clock
         self.constants = constants
-        self.last_steps = np.full(input_dim, clock.now if shrinks else NEVER, np.int32)
+        self.last_steps = allocate((input_dim,), np.int32, placement, clock.now if shrinks else NEVER)
+        self.placement = placement
         self.shrinks = shrinks
         self.finished_at = clock.now
         self.moves = False
         self.row_rates: RowRates | None = None
+
+    @property
+    def slots(self) -> list[Array]:
+        """The optimizer's slots of the table, in the order of the rule."""
+        return list(self._slots.values())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the slots and of the last steps."""
+        return self.last_steps.nbytes + sum(slot.nbytes for slot in self.slots)
+
+    def move(self, placement: str) -> None:
+        """Move last steps and slots, the optimizer's own, to where the table goes; all of them or none."""
+        moved = {name: move_array(slot, placement) for name, slot in self._slots.items()}
+        self.last_steps, self.placement = move_array(self.last_steps, placement), placement
+        self._slots.update(moved)
 
     @property
     def is_finished(self) -> bool:
@@ -146,6 +169,8 @@ class IdleRows:
     def follow(self, row_rates: RowRates | None) -> None:
         """Train other rows, or at other rates, from now on; only when every row is up to date."""
         self.row_rates = row_rates
-        trainable = True if row_rates is None or row_rates.trainable is None else row_rates.trainable
+        trainable: Any = True
+        if row_rates is not None and row_rates.trainable is not None:
+            trainable = move_array(row_rates.trainable, self.placement)
         self.last_steps[(self.last_steps == FROZEN) & trainable] = self.clock.now
         self.last_steps[(self.last_steps >= 0) & np.logical_not(trainable)] = FROZEN

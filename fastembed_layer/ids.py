@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.places import as_contiguous, is_on_host
 from fastembed_layer.ragged import Ragged
 
 Array = np.ndarray[Any, Any]
@@ -20,7 +21,8 @@ def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
     Parameters
     ----------
     inputs : array_like, Ragged, or list of lists of different lengths
-        Ids of any integer type; floats only when every one is a whole number that its type holds exactly.
+        Ids of any integer type; floats only when every one is a whole number that its type holds exactly. Ids on a
+        GPU stay there; they must be integers.
     layer_name : str
         Named in errors.
 
@@ -31,6 +33,8 @@ def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
     """
     if type(inputs) is np.ndarray and inputs.dtype in KERNEL_TYPES and inputs.flags.c_contiguous:
         return inputs  # nothing to do, and small batches feel every microsecond
+    if not is_on_host(inputs):
+        return _as_kernel_type(inputs, layer_name)
     if isinstance(inputs, Ragged):
         return Ragged(_as_integers(inputs.values, layer_name), inputs.offsets)
     if Ragged.describes(inputs):
@@ -47,6 +51,11 @@ def _as_integers(ids: Array, layer_name: str) -> Array:
     if ids.dtype.kind == "f":
         _refuse_inexact(ids, layer_name)
         return np.ascontiguousarray(ids, np.int64).reshape(ids.shape)
+    return _as_kernel_type(ids, layer_name)
+
+
+def _as_kernel_type(ids: Array, layer_name: str) -> Array:
+    """Return integers of a type that kernels take, where they live."""
     if ids.dtype.kind not in "iu":
         raise TypeError(
             f"The ids of the layer {layer_name!r} must be integers. Received: an array of dtype {ids.dtype}."
@@ -54,7 +63,7 @@ def _as_integers(ids: Array, layer_name: str) -> Array:
     if ids.dtype == np.uint64:  # beyond int64 no table has rows: still out of range after the clip
         ids = np.minimum(ids, np.uint64(np.iinfo(np.int64).max))
     wide = np.int32 if np.can_cast(ids.dtype, np.int32) else np.int64
-    return np.ascontiguousarray(ids, wide).reshape(ids.shape)
+    return as_contiguous(ids.astype(wide, copy=False)).reshape(ids.shape)
 
 
 def _refuse_inexact(ids: Array, layer_name: str) -> None:

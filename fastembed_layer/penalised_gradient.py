@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.placement import format_bytes
+from fastembed_layer.places import place_like, to_host
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Table
 
@@ -59,16 +60,11 @@ class PenalisedGradient:
         """Shape of the table."""
         return self.table.shape
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Element type of the gradient vectors."""
-        return self.rows.dtype
-
     def to_dense(self) -> Array:
         """Return the whole ``(input_dim, output_dim)`` array."""
-        dense = self.table.value * self.dtype.type(self.share)
+        dense = self.table.value * self.rows.dtype.type(self.share)
         summed = self.rows.sum_duplicates()
-        dense[summed.ids] += summed.values
+        dense[place_like(summed.ids, dense)] += place_like(summed.values, dense)
         return dense
 
     def copy(self) -> PenalisedGradient:
@@ -81,14 +77,12 @@ class PenalisedGradient:
 
     def __add__(self, other: PenalisedGradient | RowGradient | Array) -> PenalisedGradient | Array:
         """Merge with another gradient of the same table; with a dense gradient the sum is dense."""
-        if isinstance(other, np.ndarray):
-            return self.to_dense() + other
         if isinstance(other, PenalisedGradient):
             rows, share = self.rows + other.rows, self.share + other.share
         elif isinstance(other, RowGradient):
             rows, share = self.rows + other, self.share
         else:
-            return NotImplemented
+            return self.to_dense() + other
         assert isinstance(rows, RowGradient)
         return PenalisedGradient(self.table, share, rows, self.layer_name)
 
@@ -102,7 +96,7 @@ class PenalisedGradient:
     __rmul__ = __mul__
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self.to_dense(), dtype)
+        return np.asarray(to_host(self.to_dense()), dtype)
 
     def __repr__(self) -> str:
         return f"<PenalisedGradient of {len(self.rows)} ids and {self.share:g} times the table of shape {self.shape}>"

@@ -1,4 +1,4 @@
-"""Where a table lives, and whether there is memory for it."""
+"""Device strings, device scopes, and the device of a layer for which none was chosen."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
+from fastembed_layer.places import BACKENDS, DEVICE_KIND, HOST, backend_for
 
-from fastembed_layer.backends.aligned import empty_aligned
-from fastembed_layer.dispatch import BACKENDS
-
-Array = np.ndarray[Any, Any]
-
-DEFAULT_DEVICE = "cpu:0"
 DEVICE_PATTERN = re.compile(r"^/?(?:device:)?(cpu|gpu|cuda)(?::(\d+))?$", re.IGNORECASE)
+KINDS = {"cpu": "cpu", "gpu": DEVICE_KIND, "cuda": DEVICE_KIND}
+
+
+class Place(NamedTuple):
+    """Where a table is to go.
+
+    Attributes
+    ----------
+    device : str
+        Plain spelling, such as ``"gpu:0"``.
+    is_chosen : bool
+        Whether the caller has chosen it: then a lack of memory is an error, and otherwise the table goes to the CPU.
+    """
+
+    device: str
+    is_chosen: bool
 
 
 class _Scopes(threading.local):
@@ -37,14 +46,15 @@ def device(name: str) -> Iterator[str]:
     Parameters
     ----------
     name : str
-        ``"cpu:0"`` or ``"cpu"``; TensorFlow's ``"/cpu:0"`` and ``"/device:CPU:0"`` are understood.
+        ``"cpu:0"``, ``"gpu:0"``, ``"gpu:1"`` and so on; without a number the first. ``"cuda:0"`` and TensorFlow's
+        ``"/gpu:0"`` and ``"/device:GPU:0"`` are understood.
 
     Raises
     ------
     TypeError
         If `name` is not a string.
     ValueError
-        If no such device can be used.
+        If no such device can be used; the message says why, and what to install.
 
     Examples
     --------
@@ -62,46 +72,62 @@ def device(name: str) -> Iterator[str]:
 
 
 def current_device() -> str:
-    """Return the device on which a layer constructed now would be placed."""
-    return _scopes.stack[-1] if _scopes.stack else DEFAULT_DEVICE
+    """Return the device on which a layer constructed now would be placed, if it fits there."""
+    return current_place().device
+
+
+def current_place(name: str | None = None) -> Place:
+    """Return where a layer goes that is constructed now.
+
+    Parameters
+    ----------
+    name : str, optional
+        Its `device` argument. Without it the innermost open scope counts, and without a scope `default_device`.
+    """
+    if name is not None:
+        return Place(check_device(name), is_chosen=True)
+    if _scopes.stack:
+        return Place(_scopes.stack[-1], is_chosen=True)
+    return Place(default_device(), is_chosen=False)
+
+
+def default_device() -> str:
+    """Return the first GPU if there is one that can be used, else ``"cpu:0"``."""
+    return HOST if explain_lack_of_gpu() is not None else f"{DEVICE_KIND}:0"
+
+
+def explain_lack_of_gpu() -> str | None:
+    """Return why no GPU can be used, as sentences; None if one can."""
+    if DEVICE_KIND not in BACKENDS:
+        return "This version computes on the CPU only."
+    return backend_for(DEVICE_KIND).refusal()
 
 
 def check_device(name: Any) -> str:
-    """Return the plain spelling of a device that can be used, such as ``"cpu:0"``."""
+    """Return the plain spelling of a device that can be used, such as ``"cpu:0"``.
+
+    Raises
+    ------
+    TypeError
+        If `name` is not a string.
+    ValueError
+        If it is no device string, or no such device can be used.
+    """
     if not isinstance(name, str):
         raise TypeError(f"`device` must be a string such as 'cpu:0'. Received: {name!r} ({type(name).__name__}).")
     match = DEVICE_PATTERN.fullmatch(name)
     if match is None:
-        raise ValueError(f"`device` must be a device string such as 'cpu:0'. Received: {name!r}.")
-    kind, number = match[1].lower(), int(match[2] or 0)
-    if kind not in BACKENDS or number != 0:
-        raise ValueError(f"`device` must be 'cpu:0', the only device this version computes on. Received: {name!r}.")
+        raise ValueError(f"`device` must be a device string such as 'cpu:0' or 'gpu:0'. Received: {name!r}.")
+    kind, number = KINDS[match[1].lower()], int(match[2] or 0)
+    reason = explain_lack_of_gpu() if kind == DEVICE_KIND else None
+    if reason is not None:
+        raise ValueError(f"`device` must be a device that can be used. Received: {name!r}. {reason}")
+    count = backend_for(kind).count_devices() if kind == DEVICE_KIND else 1
+    if number >= count:
+        raise ValueError(
+            f"`device` must be one of {', '.join(f'{kind}:{each}' for each in range(count))}. Received: {name!r}."
+        )
     return f"{kind}:{number}"
-
-
-def allocate_table(shape: tuple[int, int], dtype: Any, layer_name: str) -> Array:
-    """Return uninitialised memory for a table.
-
-    Raises
-    ------
-    MemoryError
-        If the machine does not have it; the message holds the estimate. Without this check a system that
-        overcommits memory would end the process while the table is filled.
-    """
-    dtype = np.dtype(dtype)
-    needed = shape[0] * shape[1] * dtype.itemsize
-    available = available_memory()
-    try:
-        if available is not None and needed > available:
-            raise MemoryError
-        return empty_aligned(shape, dtype)
-    except (MemoryError, ValueError, OverflowError) as error:
-        known = "" if available is None else f", and {format_bytes(available)} are available"
-        raise MemoryError(
-            f"The table of the layer {layer_name!r} needs {format_bytes(needed)} "
-            f"({shape[0]} rows x {shape[1]} columns of {dtype}){known}. "
-            "Fewer rows (hash or drop rare ids) or fewer columns need less."
-        ) from error
 
 
 def format_bytes(count: float) -> str:
@@ -115,27 +141,3 @@ def format_bytes(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     raise AssertionError("unreachable")
-
-
-def available_memory() -> int | None:
-    """Return the bytes that can be allocated without swapping; None where the system does not say."""
-    limits = [limit for limit in (_system_available(), _cgroup_available()) if limit is not None]
-    return min(limits) if limits else None
-
-
-def _system_available(path: Path = Path("/proc/meminfo")) -> int | None:
-    try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", path.read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return int(found[1]) * 1024 if found else None
-
-
-def _cgroup_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What the container may still take: its limit less what it uses, file cache that can be dropped not counted."""
-    try:
-        limit, used = (int((root / name).read_text()) for name in ("memory.max", "memory.current"))
-        cached = re.search(r"^inactive_file (\d+)", (root / "memory.stat").read_text(), re.MULTILINE)
-    except (OSError, ValueError):
-        return None
-    return max(0, limit - used + (int(cached[1]) if cached else 0))

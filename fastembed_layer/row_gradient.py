@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.dispatch import backend_for
+from fastembed_layer.places import (
+    allocate,
+    as_contiguous,
+    backend_for,
+    check_one_place,
+    move_array,
+    place_like,
+    placement_of,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -17,7 +25,7 @@ class RowGradient:
     Parameters
     ----------
     ids : ndarray of int32 or int64, shape (n,)
-        The rows.
+        The rows. They and the other arrays are numpy's, or all of one GPU, wherever the table lives.
     values : ndarray, shape (m, output_dim)
         Gradient vectors. Without `sources`, m = n and vector p belongs to ``ids[p]``.
     shape : tuple of int
@@ -36,7 +44,7 @@ class RowGradient:
     Raises
     ------
     ValueError
-        If the shapes do not fit together.
+        If the shapes do not fit together, or the arrays live on different devices.
     TypeError
         If `ids` are not integers or `values` not floats.
 
@@ -63,6 +71,7 @@ class RowGradient:
         winners: Array | None = None,
         places: Array | None = None,
     ):
+        check_one_place(ids=ids, values=values, sources=sources, scales=scales, winners=winners, places=places)
         self.ids = _checked_ids(ids)
         self.values = _checked_values(values, int(shape[1]))
         self.shape = (int(shape[0]), int(shape[1]))
@@ -106,6 +115,15 @@ class RowGradient:
         values = values[kept] if sources is None else values
         return RowGradient(ids[kept], values, self.shape, sources, scales, self.winners, places)
 
+    def to(self, placement: str) -> RowGradient:
+        """Return the gradient with its arrays at a placement such as ``"gpu:0"``; itself if they are there."""
+        if placement == placement_of(self.ids):
+            return self
+        ids, values, *others = (None if array is None else move_array(array, placement) for array in self._arrays())
+        assert ids is not None
+        assert values is not None
+        return RowGradient(ids, values, self.shape, *others)
+
     def copy(self) -> RowGradient:
         """Return a gradient of the same form that shares no memory with this one."""
         ids, values, *others = (None if array is None else array.copy() for array in self._arrays())
@@ -123,13 +141,13 @@ class RowGradient:
         IndexError
             If an id is not a row of the table.
         """
-        ids, values = backend_for("cpu:0").sum_duplicates(self)
+        ids, values = backend_for(placement_of(self.ids)).sum_duplicates(self)
         return RowGradient(ids, values, self.shape)
 
     def to_dense(self) -> Array:
         """Return the gradient as a whole ``(input_dim, output_dim)`` array; meant for small tables and tests."""
         summed = self.sum_duplicates()
-        dense = np.zeros(self.shape, self.dtype)
+        dense = allocate(self.shape, self.dtype, placement_of(summed.ids), 0)
         dense[summed.ids] = summed.values
         return dense
 
@@ -139,14 +157,17 @@ class RowGradient:
         return float(np.sqrt(np.einsum("ij,ij->", values, values, dtype=np.float64)))
 
     def __add__(self, other: RowGradient | Array) -> RowGradient | Array:
-        """Merge with another gradient of the same table; with a dense gradient the sum is dense."""
-        if not isinstance(other, RowGradient | np.ndarray):
+        """Merge with another gradient of the same table; with a dense gradient the sum is dense.
+
+        The sum lives where this gradient lives.
+        """
+        if not isinstance(other, RowGradient) and not hasattr(other, "dtype"):
             return NotImplemented
         if other.shape != self.shape:
             raise ValueError(f"Gradients of different tables cannot be added. Received: {self.shape}, {other.shape}.")
         if not isinstance(other, RowGradient):
-            return self.to_dense() + other
-        return _join(self, other)
+            return self.to_dense() + place_like(other, self.ids)
+        return _join(self, other.to(placement_of(self.ids)))
 
     __radd__ = __add__
     __array_ufunc__ = None
@@ -181,24 +202,26 @@ def _join(left: RowGradient, right: RowGradient) -> RowGradient:
 
 
 def _sources_of(gradient: RowGradient) -> Array:
-    return np.arange(len(gradient)) if gradient.sources is None else gradient.sources
+    return place_like(np.arange(len(gradient)), gradient.ids) if gradient.sources is None else gradient.sources
 
 
 def _scales_of(gradient: RowGradient) -> Array:
-    return np.ones(len(gradient), gradient.dtype) if gradient.scales is None else gradient.scales
+    if gradient.scales is not None:
+        return gradient.scales
+    return place_like(np.ones(len(gradient), gradient.dtype), gradient.ids)
 
 
 def _winners_of(gradient: RowGradient) -> Array:
     """The winners; without them place 0, where all ids are then, has won every column."""
-    return np.zeros(gradient.values.shape, np.int32) if gradient.winners is None else gradient.winners
+    return np.zeros_like(gradient.values, np.int32) if gradient.winners is None else gradient.winners
 
 
 def _places_of(gradient: RowGradient) -> Array:
-    return np.zeros(len(gradient), np.int32) if gradient.places is None else gradient.places
+    return np.zeros_like(gradient.ids, np.int32) if gradient.places is None else gradient.places
 
 
 def _checked_ids(ids: Any) -> Array:
-    ids = np.ascontiguousarray(ids)
+    ids = as_contiguous(ids)
     if ids.ndim != 1:
         raise ValueError(f"`ids` of a row gradient must be one-dimensional. Received: shape {ids.shape}.")
     if ids.dtype in (np.int32, np.int64):
@@ -209,7 +232,7 @@ def _checked_ids(ids: Any) -> Array:
 
 
 def _checked_sources(sources: Any, n_ids: int, n_values: int) -> Array:
-    sources = np.ascontiguousarray(sources)
+    sources = as_contiguous(sources)
     if sources.dtype.kind not in "iu":
         raise TypeError(f"`sources` of a row gradient must be integers. Received: dtype {sources.dtype}.")
     if sources.shape != (n_ids,):
@@ -222,7 +245,7 @@ def _checked_sources(sources: Any, n_ids: int, n_values: int) -> Array:
 
 
 def _checked_scales(scales: Any, n_ids: int) -> Array:
-    scales = np.ascontiguousarray(scales)
+    scales = as_contiguous(scales)
     if scales.dtype.kind != "f":
         raise TypeError(f"`scales` of a row gradient must be floats. Received: dtype {scales.dtype}.")
     if scales.shape != (n_ids,):
@@ -236,7 +259,7 @@ def _checked_winners(winners: Any, places: Any, gradient: RowGradient) -> tuple[
         return None, None
     if winners is None or places is None or gradient.sources is None:
         raise ValueError("`winners` of a row gradient go with `places` and `sources`. Received: only some of them.")
-    winners, places = np.ascontiguousarray(winners), np.ascontiguousarray(places)
+    winners, places = as_contiguous(winners), as_contiguous(places)
     for name, array, shape in (
         ("winners", winners, gradient.values.shape),
         ("places", places, gradient.ids.shape),
@@ -249,7 +272,7 @@ def _checked_winners(winners: Any, places: Any, gradient: RowGradient) -> tuple[
 
 
 def _checked_values(values: Any, output_dim: int) -> Array:
-    values = np.ascontiguousarray(values)
+    values = as_contiguous(values)
     if values.dtype.kind != "f":
         raise TypeError(f"`values` of a row gradient must be floats. Received: dtype {values.dtype}.")
     if values.dtype not in (np.float32, np.float64):  # the types that kernels take

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.places import HOST, move_array
+
 Array = np.ndarray[Any, Any]
 Rows = slice | Array
 
@@ -27,6 +29,15 @@ class RowRates:
     def __init__(self, trainable: Array | None = None, factors: Array | None = None):
         self.trainable = trainable
         self.factors = factors
+        self._moved: dict[str, Array] = {}
+
+    def factors_on(self, placement: str) -> Array | None:
+        """Return the factors where a table lives; they are copied there once."""
+        if self.factors is None or placement == HOST:
+            return self.factors
+        if placement not in self._moved:
+            self._moved[placement] = move_array(self.factors, placement)
+        return self._moved[placement]
 
 
 def make_row_rates(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer.block_sums import sum_blocks
 from fastembed_layer.dispatch import backend_of
+from fastembed_layer.places import to_host
 from fastembed_layer.table import Table
 
 Array = np.ndarray[Any, Any]
 
+ROWS = 1 << 16  # looked at together
 REFRESH = 4096  # steps, after which the table is summed anew, so that rounding does not add up
 
 
@@ -32,7 +35,7 @@ class RunningSquares:
         rates = table.row_rates
         frozen = None if rates is None or rates.trainable is None else np.flatnonzero(~rates.trainable)
         self.still = 0.0 if frozen is None else _squares_of(table, frozen)
-        self.moving = sum_blocks(np.square, table.storage) - self.still
+        self.moving = _squares_of(table, None) - self.still
         self._row_rates = rates
         self._steps = 0
 
@@ -62,8 +65,11 @@ def sum_squares(table: Table) -> float:
     return table.squares.total
 
 
-def _squares_of(table: Table, row_ids: Array) -> float:
-    """Sum the squares of some rows as they are after their idle steps."""
-    step = 1 << 16
-    blocks = (row_ids[begin : begin + step] for begin in range(0, len(row_ids), step))
-    return sum(sum_blocks(np.square, backend_of(table).gather_rows(table, block)) for block in blocks)
+def _squares_of(table: Table, row_ids: Array | None) -> float:
+    """Sum the squares of some rows, as they are after their idle steps, or of a table that is up to date."""
+    places = range(0, table.input_dim if row_ids is None else len(row_ids), ROWS)
+    if row_ids is None:
+        blocks = (to_host(table.storage[begin : begin + ROWS]) for begin in places)
+    else:
+        blocks = (backend_of(table).gather_rows(table, row_ids[begin : begin + ROWS]) for begin in places)
+    return math.fsum(sum_blocks(np.square, block) for block in blocks)

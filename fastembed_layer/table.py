@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastembed_layer.allocation import describe_lack, estimate_memory
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.idle_rows import IdleRows
+from fastembed_layer.placement import check_device
+from fastembed_layer.places import (
+    HOST,
+    allocate,
+    backend_for,
+    copy_blocks,
+    is_on_host,
+    move_array,
+    placement_of,
+    to_host,
+)
 
 if TYPE_CHECKING:
     from fastembed_layer.row_rates import RowRates
@@ -33,9 +45,11 @@ class Parameter:
     ----------
     storage : ndarray
         The memory itself. For a table whose rows have been idle it may be behind `value`.
+    placement : str
+        Where it lives.
     """
 
-    placement = "cpu:0"
+    placement = HOST
     constraint: Callable[[Array], Array] | None = None
 
     def __init__(self, value: Array, name: str = "parameter", trainable: bool = True):
@@ -75,7 +89,7 @@ class Parameter:
 
     def numpy(self) -> Array:
         """Return a copy of the current value."""
-        return self.value.copy()
+        return self.value.copy() if self.placement == HOST else move_array(self.value, HOST)
 
     def assign(self, value: Any) -> None:
         """Overwrite the array in place.
@@ -85,19 +99,24 @@ class Parameter:
         ValueError
             If the shape of `value` differs.
         """
-        value = np.asarray(value)
+        value = np.asarray(value) if is_on_host(value) else value
         if value.shape != self.shape:
             raise ValueError(
                 f"`value` for the weight {self.name!r} must have the shape {self.shape}. Received: {value.shape}."
             )
-        self.value[...] = value
+        if self.placement == HOST:
+            self.value[...] = to_host(value)
+        else:
+            copy_blocks(self.value, value.astype(self.dtype, copy=False))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.value, dtype=dtype, copy=copy)
+        return np.array(to_host(self.value), dtype=dtype, copy=copy)
 
     def __getitem__(self, key: Any) -> Any:
-        """Return elements of the current value, as numpy indexing does."""
-        return self.value[key]
+        """Return elements of the current value, as numpy indexing does; on a device they are copied to the host."""
+        if self.placement == HOST:
+            return self.value[key]
+        return to_host(self.value[move_array(key, self.placement) if isinstance(key, np.ndarray) else key])
 
     def __len__(self) -> int:
         return len(self.storage)
@@ -112,7 +131,7 @@ class Table(Parameter):
     Parameters
     ----------
     value : ndarray of float32 or float64, shape (input_dim, output_dim)
-        C-contiguous and aligned; it is kept, not copied.
+        C-contiguous and aligned; it is kept, not copied, and the table lives where it lives.
     name : str
         Name of the weight.
     trainable : bool
@@ -122,17 +141,21 @@ class Table(Parameter):
     ----------
     row_rates : RowRates or None
         Rows that do not train, or not at the full rate. Replaced by another, it takes effect with the next step.
+    device_is_chosen : bool
+        Whether the caller has chosen where it lives. If not, it moves to the CPU when memory does not suffice.
     squares : RunningSquares or None
         The sum of its squares, where an L2 penalty has asked for it.
     """
 
     def __init__(self, value: Array, name: str = "embeddings", trainable: bool = True):
-        if value.ndim != 2 or not value.flags.carray:
+        if value.ndim != 2 or not (value.flags.carray if is_on_host(value) else value.flags.c_contiguous):
             raise ValueError(
                 "`value` of a table must be a writable C-contiguous matrix. "
                 f"Received: shape {value.shape}, strides {value.strides}, writable {value.flags.writeable}."
             )
         super().__init__(value, name, trainable)
+        self.placement = placement_of(value)
+        self.device_is_chosen = False
         self.idle: IdleRows | None = None
         self.row_rates: RowRates | None = None
         self.squares: RunningSquares | None = None
@@ -149,6 +172,50 @@ class Table(Parameter):
         if self.idle is not None and not self.idle.is_finished:
             backend_of(self).finish_rows(self)
             self.idle.finished_at = self.idle.clock.now
+
+    def to(self, device: str) -> Table:
+        """Move the table, with what an optimizer keeps of it; training goes on as if nothing had happened.
+
+        Arrays that were taken from `value` before stay where they were. No other thread may use the table meanwhile.
+
+        Parameters
+        ----------
+        device : str
+            Such as ``"gpu:0"`` or ``"cpu:0"``.
+
+        Returns
+        -------
+        table : Table
+            The table itself.
+
+        Raises
+        ------
+        ValueError
+            If no such device can be used.
+        MemoryError
+            If it does not fit there; the message holds the sum, and the table stays where it is.
+        """
+        placement = check_device(device)
+        if placement != self.placement:
+            slot_bytes = 0 if self.idle is None else self.idle.nbytes
+            estimate = estimate_memory(self.storage.shape, self.dtype, placement, slot_bytes)
+            try:
+                if not estimate.fits:
+                    raise MemoryError
+                self.move(placement)
+            except MemoryError as error:
+                raise MemoryError(describe_lack(f"the weight {self.name!r}", estimate)) from error
+        self.device_is_chosen = True
+        return self
+
+    def move(self, placement: str) -> None:
+        """Move the table without further checks; everything stays where it was if memory does not suffice."""
+        storage = allocate(self.shape, self.dtype, placement)
+        copy_blocks(storage, self.storage)
+        if self.idle is not None:
+            self.idle.move(placement)
+        left, self.storage, self.placement = self.placement, storage, placement
+        backend_for(left).release_blocks()
 
     @property
     def input_dim(self) -> int:

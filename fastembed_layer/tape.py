@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.penalised_gradient import Gradient
+from fastembed_layer.places import as_array
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.table import Parameter
 
@@ -123,8 +124,8 @@ class GradientTape:
         ValueError
             If no recorded call returned one of the targets.
         """
-        targets = [target] if isinstance(target, np.ndarray) else list(target)
-        single = isinstance(sources, Parameter | np.ndarray | Ragged)
+        targets: list[Array] = [target] if hasattr(target, "dtype") else list(target)  # type: ignore[list-item]
+        single = isinstance(sources, Parameter | Ragged) or hasattr(sources, "dtype")
         wanted = [sources] if single else list(sources)
         found = self._walk_back(targets, {id(source) for source in wanted})
         gradients = [found.get(id(source)) for source in wanted]
@@ -144,7 +145,7 @@ class GradientTape:
         for call in reversed(self.calls):
             gradient = found.get(id(call.output))
             if gradient is not None:
-                self._pull_back(call, np.asarray(gradient), found, wanted)
+                self._pull_back(call, as_array(gradient), found, wanted)
         return found
 
     @staticmethod

@@ -49,7 +49,7 @@ def warmup(*identifiers: Any, dtype: str = "float32") -> float:
     """
     start = time.perf_counter()
     copies = [_copy(identifier) for identifier in identifiers]
-    layers = [make(ROWS, COLUMNS, dtype=dtype) for make in (Embedding, EmbeddingBag)]
+    layers = [make(ROWS, COLUMNS, dtype=dtype, device="cpu:0") for make in (Embedding, EmbeddingBag)]
     for layer in layers:
         for id_type in (np.int32, np.int64):
             ids = np.zeros((1, 2), id_type)

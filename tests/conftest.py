@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import fake_device
 import pytest
 from hypothesis import settings
 
-from fastembed_layer import set_threads
+from fastembed_layer import places, set_threads
 
 # No deadlines: the first example of a kernel's new variant waits for the compiler.
 settings.register_profile("local", deadline=None, max_examples=30)
@@ -71,3 +72,14 @@ def run_in_child() -> Callable[..., Any]:
     if not hasattr(os, "fork"):
         pytest.skip("the system cannot fork")
     return fork_and_run
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_device.FakeDevice]:
+    """Two GPUs that do not exist, ``"gpu:0"`` and ``"gpu:1"``, with much memory."""
+    device = fake_device.FakeDevice()
+    monkeypatch.setattr(fake_device, "BACKEND", device)
+    monkeypatch.setitem(places.BACKENDS, "gpu", "fake_device")
+    places._load_backend.cache_clear()
+    yield device
+    places._load_backend.cache_clear()

@@ -23,16 +23,19 @@ FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
 
 FLOORS = (
     {"kernels", "named", "checks", "block_sums", "_version"},
-    {"dispatch", "backends"},
+    {"dispatch", "ferry", "places", "backends"},
     {"table", "row_gradient", "penalised_gradient", "row_rates", "idle_rows", "running_squares"}
-    | {"ids", "ragged", "bags", "feature_ids", "out_of_range", "placement"},
+    | {"ids", "ragged", "bags", "feature_ids", "out_of_range", "placement", "allocation"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
     {"models", "embedding", "embedding_bag", "embedding_group", "layers", "warmup"},
     {"__init__"},
 )
 SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own files are always allowed
-    "dispatch": {"backends"},
-    "table": {"idle_rows"},
+    "dispatch": {"ferry", "places"},
+    "ferry": {"places", "backends"},
+    "places": {"backends"},
+    "allocation": {"placement"},
+    "table": {"idle_rows", "placement", "allocation"},
     "penalised_gradient": {"row_gradient", "table", "placement"},
     "running_squares": {"table"},
     "ids": {"ragged"},

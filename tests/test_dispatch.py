@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from fake_device import FakeArray, FakeDevice
 
 from fastembed_layer.dispatch import BACKENDS, backend_for, backend_of
 from fastembed_layer.table import Parameter
@@ -17,7 +18,7 @@ def test_a_placement_gets_the_backend_of_its_kind() -> None:
     assert backend_for("cpu") is backend_for("cpu:0")
 
 
-@pytest.mark.parametrize("placement", ["gpu:0", "tpu", "", "CPU:0", ":0"])
+@pytest.mark.parametrize("placement", ["tpu:0", "tpu", "", "CPU:0", ":0"])
 def test_a_placement_that_no_backend_serves_is_an_error(placement: str) -> None:
     with pytest.raises(ValueError, match=rf"`placement` must be on one of .*'cpu'.* Received: '{placement}'\."):
         backend_for(placement)
@@ -26,14 +27,20 @@ def test_a_placement_that_no_backend_serves_is_an_error(placement: str) -> None:
 def test_the_placement_is_read_again_at_every_call() -> None:
     parameter = Parameter(np.zeros(2))
     assert backend_of(parameter) is backend_for("cpu:0")
-    parameter.placement = "gpu:0"
-    with pytest.raises(ValueError, match="gpu:0"):
+    parameter.placement = "tpu:0"
+    with pytest.raises(ValueError, match="tpu:0"):
         backend_of(parameter)
 
 
 def test_a_new_backend_is_found_without_any_other_change(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BACKENDS, "twin", BACKENDS["cpu"])
     assert backend_for("twin:1") is backend_for("cpu:0")
+
+
+def test_ids_on_a_device_reach_a_table_on_the_host_by_ferry(fake_gpu: FakeDevice) -> None:
+    parameter, ids = Parameter(np.zeros(2)), FakeArray(np.zeros(1, np.int64))
+    assert backend_of(parameter, np.zeros(1, np.int64)) is backend_for("cpu:0")
+    assert type(backend_of(parameter, ids)).__name__ == "Ferry"
 
 
 def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:

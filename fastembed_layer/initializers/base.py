@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.places import copy_blocks, is_on_host
+
 Array = np.ndarray[Any, Any]
 
+BLOCK_BYTES = 1 << 24  # of the rows that are computed on the host at a time for an array on a device
 DTYPES = (np.dtype("float32"), np.dtype("float64"))
 
 
@@ -21,9 +24,12 @@ class Initializer:
     ----------
     is_row_local : bool
         Whether `fill` can write some rows of an array without computing the others.
+    fills_devices : bool
+        Whether `_fill_rows` writes arrays on devices, too; for others rows are computed on the host and copied.
     """
 
     is_row_local = False
+    fills_devices = False
     _arguments: tuple[str, ...] = ()
 
     def __call__(self, shape: int | Sequence[int], dtype: Any = "float32") -> Array:
@@ -50,7 +56,7 @@ class Initializer:
     def fill(self, out: Array, first_row: int = 0, shape: Sequence[int] | None = None) -> None:
         """Write first values into an array, or into a stretch of its rows, in place.
 
-        Row-local initializers need no further memory, so a table never exists twice.
+        Row-local initializers need no further memory, so a table never exists twice; on a device nor on the host.
 
         Parameters
         ----------
@@ -71,13 +77,23 @@ class Initializer:
         """
         _check_out(out, first_row)
         ending_here = (first_row + len(out), *out.shape[1:]) if out.ndim else ()
-        self._fill_rows(out, first_row, ending_here if shape is None else checked_shape(shape))
+        fill_rows = self._fill_rows if is_on_host(out) or self.fills_devices else self._fill_device
+        fill_rows(out, first_row, ending_here if shape is None else checked_shape(shape))
 
     def _fill_rows(self, out: Array, first_row: int, shape: tuple[int, ...]) -> None:
         """Write the rows by computing the whole array; row-local initializers override this."""
         if type(self).__call__ is Initializer.__call__:
             raise NotImplementedError(f"{type(self).__name__} must define `__call__(shape, dtype=None)`.")
         copy_rows(out, first_row, _checked_values(self(shape, out.dtype.name), shape, repr(self)))
+
+    def _fill_device(self, out: Array, first_row: int, shape: tuple[int, ...]) -> None:
+        """Compute rows on the host and copy them, block by block where rows do not need each other."""
+        count = max(1, BLOCK_BYTES * len(out) // max(1, out.nbytes)) if self.is_row_local else max(1, len(out))
+        for begin in range(0, len(out), count):
+            part = out[begin : begin + count]
+            block = np.empty(part.shape, part.dtype)
+            self._fill_rows(block, first_row + begin, shape)
+            copy_blocks(part, block)
 
     def spawn(self, number: int) -> Initializer:
         """Return the initializer of table `number` of a group that shares this one: itself, if it draws nothing."""
@@ -168,10 +184,11 @@ def _is_integer(value: Any) -> bool:
 
 
 def _check_out(out: Any, first_row: Any) -> None:
-    if not isinstance(out, np.ndarray) or out.dtype not in DTYPES:
-        kind = f"dtype {out.dtype}" if isinstance(out, np.ndarray) else f"{type(out).__name__}"
+    is_array = isinstance(out, np.ndarray) or not is_on_host(out)
+    if not is_array or out.dtype not in DTYPES:
+        kind = f"dtype {out.dtype}" if is_array else f"{type(out).__name__}"
         raise TypeError(f"`out` must be an array of float32 or float64. Received: {kind}.")
-    if not out.flags.writeable or not (out.ndim <= 2 or out.flags.c_contiguous):
+    if not getattr(out.flags, "writeable", True) or not (out.ndim <= 2 or out.flags.c_contiguous):
         raise ValueError(
             "`out` must be writable and, from three dimensions on, C-contiguous. "
             f"Received: shape {out.shape}, strides {out.strides}, writable {out.flags.writeable}."

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_choice, check_number
-from fastembed_layer.dispatch import backend_for
 from fastembed_layer.initializers.base import Array, Initializer, as_matrix, checked_dtype, checked_shape
 from fastembed_layer.initializers.seeds import SEEDS, checked_seed
+from fastembed_layer.places import backend_for, placement_of
 
 TRUNCATED_DEVIATION = 0.87962566103423978  # of a standard normal variable that is cut off at two deviations
 MODES = ("fan_in", "fan_out", "fan_avg")
@@ -31,6 +31,7 @@ class _RandomInitializer(Initializer):
     """Common to all that draw: the seed, and drawing row by row."""
 
     is_row_local = True
+    fills_devices = True
 
     def __init__(self, seed: int | None = None):
         self.seed = checked_seed(seed)
@@ -45,7 +46,9 @@ class _RandomInitializer(Initializer):
         if max(map(abs, scalars)) > float(np.finfo(out.dtype).max):
             raise ValueError(f"{self!r} draws numbers that {out.dtype} cannot hold.")
         rows_before = first_row * math.prod(out.shape[1:-1])
-        backend_for("cpu:0").fill_random(as_matrix(out), self.seed % SEEDS, distribution, scalars, rows_before)
+        backend_for(placement_of(out)).fill_random(
+            as_matrix(out), self.seed % SEEDS, distribution, scalars, rows_before
+        )
 
 
 class RandomUniform(_RandomInitializer):
@@ -240,6 +243,7 @@ class Orthogonal(_RandomInitializer):
     """
 
     is_row_local = False
+    fills_devices = False
     _arguments = ("gain", "seed")
 
     def __init__(self, gain: float = 1.0, seed: int | None = None):

@@ -50,7 +50,7 @@ def combine_bags(table: Table, bags: Bags, combiner: str) -> Combined:
     IdsOutOfRangeError
         If an id is not a row.
     """
-    backend, (ids, offsets, weights) = backend_of(table), bags[:3]
+    backend, (ids, offsets, weights) = backend_of(table, bags.ids), bags[:3]
     if combiner not in EXTREMES:
         divisors = np.empty(len(offsets) - 1, table.dtype)
         output = backend.gather_bags(table, ids, offsets, weights, combiner, divisors)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.penalised_gradient import PenalisedGradient, warn_of_dense_gradient
+from fastembed_layer.places import to_host
 from fastembed_layer.ragged import Ragged
 from fastembed_layer.regularizers import Regularizer
 from fastembed_layer.row_gradient import RowGradient
@@ -22,8 +23,12 @@ def penalise_weight(parameter: Parameter | None, regularizer: Regularizer | None
     """Return the penalty of a weight as a list of one, and record it; an empty list where there is nothing to do."""
     if regularizer is None or parameter is None:
         return []
-    value = np.array(regularizer(parameter.value), parameter.dtype)
-    record([], value, lambda scale: Cotangents([], [(parameter, regularizer.gradient(parameter.value) * scale)]))
+    value = np.array(regularizer(to_host(parameter.value)), parameter.dtype)
+
+    def pull_back(scale: Array) -> Cotangents:
+        return Cotangents([], [(parameter, regularizer.gradient(to_host(parameter.value)) * scale)])
+
+    record([], value, pull_back)
     return [value]
 
 
@@ -45,7 +50,7 @@ def penalise_table(table: Table, regularizer: Regularizer | None, layer_name: st
 
 def penalise_rows(table: Table, ids: Array, regularizer: Regularizer) -> tuple[Array, Pullback]:
     """Return the penalty of the rows that `ids` select, each counted once, and its pullback."""
-    touched = np.unique(ids)
+    touched = np.unique(to_host(ids))
     rows = backend_of(table).gather_rows(table, touched)
 
     def pull_back(scale: Array) -> Cotangents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from fastembed_layer.dispatch import backend_of
 from fastembed_layer.feature_ids import FeatureBags
 from fastembed_layer.models.columns import find_runs
 from fastembed_layer.models.combiners import Combined, combine_bags, pull_back_bags
-from fastembed_layer.placement import allocate_table
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 
@@ -24,8 +23,20 @@ class FeatureRows(Parameter):
     """The rows of one feature in the table that it shares with others; a view, not a weight of its own."""
 
     def __init__(self, table: Table, rows: slice, name: str):
-        super().__init__(table.storage[rows], name, table.trainable)
         self._table = table
+        self._rows = rows
+        self.name = name
+        self.trainable = table.trainable
+
+    @property
+    def storage(self) -> Array:  # type: ignore[override]
+        """The rows where the table lives now."""
+        return self._table.storage[self._rows]
+
+    @property
+    def placement(self) -> str:  # type: ignore[override]
+        """Where the table lives."""
+        return self._table.placement
 
     @property
     def value(self) -> Array:
@@ -43,10 +54,8 @@ class TableStack:
         Sizes of the vocabularies and of the vectors of all features, those of other widths too.
     width : int
         The width of this stack.
-    dtype : dtype
-        Type of the table.
-    names : tuple of str
-        Of the layer, for errors, and of the table.
+    make_table : callable
+        ``make_table(shape)`` returns an uninitialised table.
 
     Attributes
     ----------
@@ -64,14 +73,18 @@ class TableStack:
     """
 
     def __init__(
-        self, input_dims: Sequence[int], output_dims: Sequence[int], width: int, dtype: Any, names: tuple[str, str]
+        self,
+        input_dims: Sequence[int],
+        output_dims: Sequence[int],
+        width: int,
+        make_table: Callable[[tuple[int, int]], Table],
     ):
         self.members = np.flatnonzero(np.array(output_dims) == width)
         self.input_dims = np.array(input_dims, np.int64)[self.members]
         ends = np.cumsum(self.input_dims)
         self.row_offsets = ends - self.input_dims
         self.runs = find_runs(self.members.tolist(), output_dims)
-        self.table = Table(allocate_table((int(ends[-1]), width), dtype, names[0]), names[1])
+        self.table = make_table((int(ends[-1]), width))
 
     def rows_of(self, number: int, name: str = "embeddings") -> FeatureRows:
         """Return the rows of one of the members."""

@@ -16,6 +16,7 @@ from fastembed_layer.models.history import Callbacks, History, Progress
 from fastembed_layer.models.masks import mask_of
 from fastembed_layer.models.metric_list import MetricList
 from fastembed_layer.models.module import Module
+from fastembed_layer.optimizers.placing import make_room
 from fastembed_layer.table import Parameter, Table
 from fastembed_layer.tape import GradientTape
 
@@ -47,10 +48,17 @@ class Trainer(Module):
             Reported by fit and evaluate beside the loss; sample weights do not reach them.
         weighted_metrics : list, optional
             Metrics that sample weights reach.
+
+        Raises
+        ------
+        MemoryError
+            If a layer's ``device`` argument has put a table on a GPU where the optimizer's slots do not fit beside
+            it. A table that went there by default moves to the CPU instead, with a warning.
         """
         chosen = optimizers.get(optimizer)
         if chosen is None:
             raise ValueError("`optimizer` must be an optimizer or its name. Received: None.")
+        make_room(self.weights, chosen)
         self.optimizer = chosen
         self.loss = losses.get(loss)
         self._metrics = MetricList(metrics, weighted_metrics)

@@ -13,6 +13,7 @@ from fastembed_layer.optimizers.gradients import Pairs
 from fastembed_layer.optimizers.trained_rows import write_trained
 from fastembed_layer.penalised_gradient import Gradient
 from fastembed_layer.placement import format_bytes
+from fastembed_layer.places import allocate, move_array
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 
@@ -43,8 +44,8 @@ class MovingAverage:
         self.momentum = momentum
         self.row_wise = row_wise and isinstance(parameter, Table)
         self.steps = 0
-        self.average: Array = np.empty(0)
-        self.last_steps: Array = np.zeros(len(parameter) if self.row_wise else 0, np.int64)
+        self.average: Array = allocate((0,), parameter.dtype, parameter.placement)
+        self.last_steps = allocate((len(parameter) if self.row_wise else 0,), np.int64, parameter.placement, 0)
         if isinstance(parameter, Table) and not self.row_wise:
             warnings.warn(
                 f"`use_ema` visits every row of the weight {parameter.name!r} at every step, "
@@ -55,6 +56,7 @@ class MovingAverage:
 
     def prepare(self, gradient: Gradient) -> None:
         """Bring the average of the rows that are about to change up to date."""
+        self._follow_placement()
         if self.steps > 0 and self.row_wise:
             self._catch_up(_touched(gradient, self.parameter))
 
@@ -62,7 +64,7 @@ class MovingAverage:
         """Average the weight after a step."""
         self.steps += 1
         if self.steps == 1:
-            self.average = self.parameter.numpy()
+            self.average = self.parameter.value.copy()
             self.last_steps[:] = 1
             return
         rows = _touched(gradient, self.parameter) if self.row_wise else slice(None)
@@ -72,7 +74,8 @@ class MovingAverage:
             self.last_steps[rows] = self.steps
 
     def finish(self) -> Array:
-        """Return the average, up to date."""
+        """Return the average, up to date, where the weight lives."""
+        self._follow_placement()
         if self.row_wise and self.steps > 0:
             self._catch_up(slice(None))
         return self.average
@@ -83,11 +86,17 @@ class MovingAverage:
             idle = self.steps - self.last_steps[block]
             share = (1 - self.momentum**idle).astype(weight.dtype)[:, None]
             self.average[block] += share * (weight[block] - self.average[block])
-        self.last_steps[rows] = self.steps
+            self.last_steps[block] = self.steps
+
+    def _follow_placement(self) -> None:
+        placement = self.parameter.placement
+        self.average, self.last_steps = (move_array(array, placement) for array in (self.average, self.last_steps))
 
 
 def _touched(gradient: Gradient, parameter: Parameter) -> Any:
-    return np.unique(gradient.ids) if isinstance(gradient, RowGradient) else slice(None)
+    if not isinstance(gradient, RowGradient):
+        return slice(None)
+    return move_array(np.unique(gradient.ids), parameter.placement)
 
 
 def _blocks(rows: Any, count: int) -> list[Any]:

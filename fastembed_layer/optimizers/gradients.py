@@ -10,6 +10,7 @@ import numpy as np
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.trained_rows import write_trained
 from fastembed_layer.penalised_gradient import Gradient, PenalisedGradient
+from fastembed_layer.places import move_array, place_like, to_host
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 
@@ -29,7 +30,7 @@ def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
 
 def check_pair(parameter: Parameter, gradient: Gradient) -> None:
     """Raise unless a parameter can be written and its gradient has its shape."""
-    if not parameter.storage.flags.writeable:
+    if not getattr(parameter.storage.flags, "writeable", True):
         raise ValueError(
             f"The weight {parameter.name!r} must be writable to be trained. Received: a read-only array. Keep it "
             "out of training with `trainable = False` on its layer, or train a copy of it."
@@ -49,7 +50,7 @@ def values_of(gradient: Gradient) -> Array:
         return gradient
     if gradient.sources is None:
         return gradient.values
-    used = np.zeros(len(gradient.values), bool)
+    used = place_like(np.zeros(len(gradient.values), bool), gradient.values)
     used[gradient.sources] = True
     return gradient.values if used.all() else gradient.values[used]
 
@@ -72,13 +73,16 @@ def check_finite(pairs: Pairs) -> None:
 
 def group_ids(parameter: Parameter, gradient: Gradient) -> Any:
     """Check and sort the ids of a row gradient; a dense gradient stays as it is."""
-    return backend_of(parameter).group_gradient(gradient) if isinstance(gradient, RowGradient) else gradient
+    if not isinstance(gradient, RowGradient):
+        return gradient
+    return backend_of(parameter, gradient.ids).group_gradient(gradient)
 
 
 def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
     """Project a parameter after its update: the touched rows where that is enough, else all.
 
-    It is enough for a constraint that is row-local, as long as the optimizer does not move rows outside the batch.
+    They are enough for a constraint that is row-local, as long as the optimizer does not move rows outside the batch.
+    A constraint is a function of numpy arrays, so rows of a GPU are copied to the host for it.
     """
     constraint = parameter.constraint
     if constraint is None:
@@ -88,10 +92,11 @@ def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
         and getattr(constraint, "is_row_local", False)
         and not _moves_idle_rows(parameter)
     ):
-        touched = np.unique(gradient.ids)
-        parameter.storage[touched] = constraint(parameter.storage[touched])
+        touched = move_array(np.unique(gradient.ids), parameter.placement)
+        projected = constraint(to_host(parameter.storage[touched]))
+        parameter.storage[touched] = move_array(projected, parameter.placement)
     else:
-        write_trained(parameter, constraint(parameter.value))
+        write_trained(parameter, constraint(to_host(parameter.value)))
 
 
 def _moves_idle_rows(parameter: Parameter) -> bool:

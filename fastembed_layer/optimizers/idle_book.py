@@ -88,16 +88,18 @@ class IdleBook:
         fresh = {decays: Clock(motion.weights, motion.running) for decays in (False, True)}
         for table in tables:
             if table not in self._entries:
-                values = slots[table].values()
                 decays = table in decayed
                 self._entries[table] = IdleRows(
                     motion.rule,
-                    list(values),
+                    slots[table],
                     fresh[decays],
                     motion.constants,
                     table.input_dim,
                     decays and motion.moves_fresh_rows,
+                    table.placement,
                 )
+            if self._entries[table].placement != table.placement:
+                self._entries[table].move(table.placement)
             table.idle = self._entries[table]
             if table in decayed and motion.moves_fresh_rows and not table.idle.shrinks:
                 table.finish()
@@ -140,8 +142,10 @@ class IdleBook:
                 clock.restart()
 
 
-def touch_all_rows(table: Table) -> None:
-    """Prepare a table for a dense gradient, which updates every row."""
+def touch_all_rows(table: Parameter) -> None:
+    """Prepare a table for a dense gradient, which updates every row; other weights need nothing."""
+    if not isinstance(table, Table):
+        return
     table.finish()
     if table.idle is not None:
         table.idle.last_steps[:] = table.idle.clock.now + 1

@@ -17,7 +17,7 @@ from fastembed_layer.optimizers.gradients import check_finite, check_pair, is_fi
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion
 from fastembed_layer.optimizers.schedules.base import Schedule, serialize
 from fastembed_layer.optimizers.schedules.base import get as get_schedule
-from fastembed_layer.optimizers.slots import fill_new_rows, make_slots
+from fastembed_layer.optimizers.slots import fill_new_rows, make_slots, move_slots
 from fastembed_layer.optimizers.step import take_step
 from fastembed_layer.optimizers.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
 from fastembed_layer.penalised_gradient import Gradient
@@ -110,9 +110,8 @@ class Optimizer:
         self.clipping = Clipping(clipnorm, global_clipnorm, clipvalue)
         self.accumulation = Accumulation(gradient_accumulation_steps)
         self.averages = MovingAverages(use_ema, ema_momentum, ema_overwrite_frequency)
-        self.loss_scale_factor = (
-            None if loss_scale_factor is None else check_positive(loss_scale_factor, "loss_scale_factor")
-        )
+        factor = loss_scale_factor
+        self.loss_scale_factor = None if factor is None else check_positive(factor, "loss_scale_factor")
         self.iterations = 0
         self.skipped_steps = 0
         self.slots: dict[Parameter, dict[str, Array]] = {}
@@ -206,6 +205,7 @@ class Optimizer:
         """Return the state arrays of a parameter by name, made at the first call."""
         if parameter not in self.slots:
             self.slots[parameter] = make_slots(parameter, self.slot_values(), self.row_wise_slots)
+        move_slots(self.slots[parameter], parameter.placement)
         rates = row_rates_of(parameter)
         if rates is not self._row_rates.get(parameter):
             fill_new_rows(self.slots[parameter], self.slot_values(), rates)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastembed_layer.backends.contract import GroupedGradient
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.folded_penalties import close_sums, open_sums, split_penalties
 from fastembed_layer.optimizers.gradients import Pairs, apply_constraint, group_ids
-from fastembed_layer.optimizers.idle_book import touch_all_rows
+from fastembed_layer.optimizers.idle_book import IdleMotion, touch_all_rows
+from fastembed_layer.optimizers.placing import prepare_with_room
 from fastembed_layer.optimizers.schedules.base import rate_of_step
 from fastembed_layer.table import Parameter, Table
 
@@ -27,32 +29,38 @@ def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
     motion = optimizer.idle_motion() if optimizer.update == "exact" else None
     amount = 0.0 if motion is None else optimizer.idle_amount(rate, step)
     keeps = {one: optimizer.decay.kept_share(one, rate, penalties.get(one, 0.0)) for one, _ in pairs}
-    grouped = [group_ids(parameter, gradient) for parameter, gradient in pairs]
-    all_slots = [list(optimizer.slots_of(parameter).values()) for parameter, _ in pairs]
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-    book, averages = optimizer.idle_book, optimizer.averages
-    book.open_step(tables, motion, optimizer.slots, set(filter(optimizer.decay.reaches, tables)))
-    book.part_clocks(tables, keeps)
-    averages.prepare(pairs, row_wise=optimizer.update == "lazy" or motion is None)
+    prepared = prepare_with_room(pairs, optimizer, lambda: _prepare(optimizer, pairs, motion, keeps))
     sums = open_sums(pairs, moves_rows=motion is not None and motion.moves_rows)
-    for (parameter, _), prepared, slots in zip(pairs, grouped, all_slots, strict=True):
-        _update(parameter, prepared, optimizer.rule, slots, (numbers, keeps[parameter]))
-    book.close_step(tables, amount, keeps)
+    for (parameter, _), (gradient, slots) in zip(pairs, prepared, strict=True):
+        _update(parameter, gradient, optimizer.rule, slots, (numbers, keeps[parameter]))
+    optimizer.idle_book.close_step(tables, amount, keeps)
     close_sums(sums, keeps)
-    averages.follow(pairs)
+    optimizer.averages.follow(pairs)
     for parameter, gradient in pairs:
         apply_constraint(parameter, gradient)
     optimizer.iterations += 1
+
+
+def _prepare(
+    optimizer: Optimizer, pairs: Pairs, motion: IdleMotion | None, keeps: dict[Parameter, float]
+) -> list[tuple[Any, list[Array]]]:
+    """Group the gradients of a step and make its slots ready; what a first attempt has done, a second leaves."""
+    prepared = [(group_ids(parameter, gradient), optimizer.slots_of(parameter)) for parameter, gradient in pairs]
+    tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
+    optimizer.idle_book.open_step(tables, motion, optimizer.slots, set(filter(optimizer.decay.reaches, tables)))
+    optimizer.idle_book.part_clocks(tables, keeps)
+    optimizer.averages.prepare(pairs, row_wise=optimizer.update == "lazy" or motion is None)
+    return [(gradient, list(slots.values())) for gradient, slots in prepared]
 
 
 def _update(
     parameter: Parameter, gradient: Any, rule: str, slots: list[Array], step: tuple[tuple[float, ...], float]
 ) -> None:
     """Apply the rule to the rows of a grouped gradient, or to all elements of a dense one."""
-    backend = backend_of(parameter)
-    if not isinstance(gradient, np.ndarray):
-        backend.update_rows(parameter, gradient, rule, slots, *step)  # type: ignore[arg-type]
-        return
-    if isinstance(parameter, Table):
+    if isinstance(gradient, GroupedGradient):
+        assert isinstance(parameter, Table)
+        backend_of(parameter).update_rows(parameter, gradient, rule, slots, *step)
+    else:
         touch_all_rows(parameter)
-    backend.update_dense(parameter, gradient, rule, slots, *step)
+        backend_of(parameter, gradient).update_dense(parameter, gradient, rule, slots, *step)

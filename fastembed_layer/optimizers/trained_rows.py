@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from fastembed_layer.penalised_gradient import Gradient, PenalisedGradient
+from fastembed_layer.places import move_array, place_like
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Parameter, Table
@@ -60,7 +61,8 @@ def write_trained(parameter: Parameter, value: Array) -> None:
     if rates is None or rates.trainable is None:
         parameter.assign(value)
     else:
-        np.copyto(parameter.value, value, where=rates.trainable[:, None])
+        where = move_array(rates.trainable, parameter.placement)[:, None]
+        np.copyto(parameter.value, move_array(value, parameter.placement), where=where)
 
 
 def _trained_part(gradient: Gradient, rates: RowRates | None) -> Gradient:
@@ -71,11 +73,12 @@ def _trained_part(gradient: Gradient, rates: RowRates | None) -> Gradient:
         return gradient.with_rows(cast(RowGradient, rows))
     if not isinstance(gradient, RowGradient):
         rows = np.arange(len(gradient)) if rates.trainable is None else np.flatnonzero(rates.trainable)
+        rows = place_like(rows, gradient)
         return RowGradient(rows, gradient[rows], (gradient.shape[0], gradient.shape[1]))
     ids = gradient.ids
     if rates.trainable is None or not ids.size or ids.min() < 0 or ids.max() >= gradient.shape[0]:
         return gradient  # ids that are no rows are refused when they are grouped
-    trains = rates.trainable[ids]
+    trains = place_like(rates.trainable, ids)[ids]
     if trains.all():
         return gradient
     return gradient.select(trains)

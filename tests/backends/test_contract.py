@@ -38,7 +38,9 @@ def describe_arguments(function: Callable[..., Any]) -> list[tuple[str, Any, Any
 
 def find_breaches(contract: type, backend: type) -> list[str]:
     """What a backend does otherwise than its contract says."""
-    promised, kept = promised_operations(contract), own_operations(backend)
+    promised = promised_operations(contract)
+    own_parts = [part for part in reversed(backend.__mro__) if part not in contract.__mro__]
+    kept = {name: thing for part in own_parts for name, thing in own_operations(part).items()}
     breaches = [f"{name} is not in the contract" for name in kept if name not in promised]
     for name, operation in promised.items():
         if name not in kept:

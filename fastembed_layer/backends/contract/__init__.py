@@ -1,10 +1,11 @@
 """Every operation of a backend, documented here and nowhere else.
 
-Arrays are numpy arrays on the CPU backend. `ids` are one-dimensional, contiguous, int32 or int64. A table is read
-and written through ``table.storage``, and where ``table.idle`` is set, rows count as they are after their idle steps.
-No operation creates an array of the table's shape.
+Arrays are those of the backend, numpy's on the CPU; only the series of clocks and the rates of rows stay on the host.
+`ids` are one-dimensional, contiguous, int32 or int64. A table is read and written through ``table.storage``, and where
+``table.idle`` is set, rows count as they are after their idle steps. No operation creates an array of the table's
+shape.
 
-What reads tables is in `lookups.py`, what writes them in `updates.py`.
+What reads tables is in `lookups.py`, what writes them in `updates.py`, and what allocates and copies in `memory.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.backends.contract.lookups import Lookups
+from fastembed_layer.backends.contract.memory import Memory
 from fastembed_layer.backends.contract.updates import Updates
 
 if TYPE_CHECKING:
@@ -43,5 +45,9 @@ class GroupedGradient(NamedTuple):
     keys: Array
 
 
-class Backend(Lookups, Updates):
-    """The operations on tables and row gradients: all that a backend has to have."""
+class Operations(Lookups, Updates):
+    """The operations on tables and row gradients."""
+
+
+class Backend(Operations, Memory):
+    """The operations and the memory they work in: all that a backend has to have."""

@@ -1,0 +1,295 @@
+"""A GPU for tests: arrays that refuse to mix with numpy's, settable memory, allocations that fail on demand.
+
+`FakeArray` behaves like an array of cupy: it is no `numpy.ndarray`, numpy's functions work on it, and a numpy array
+beside it, or turning it into one unasked, is an error. So a copy that is missing somewhere shows. The operations are
+those of the CPU backend, so results have the same bits as on the CPU and a move may not change them.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.backends.contract import GroupedGradient
+from fastembed_layer.backends.cpu import CpuBackend
+from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.table import Parameter, Table
+
+Array = Any
+
+
+class FakeArray(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array on a device that does not exist; `bare` is where its numbers really are."""
+
+    __array_priority__ = 100
+
+    def __init__(self, bare: np.ndarray[Any, Any], number: int = 0):
+        self.bare = bare
+        self.number = number
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {"shape": self.shape, "typestr": self.dtype.str, "version": 3}
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError("Implicit conversion of an array on a device to a NumPy array is not allowed.")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        out = options.pop("out", None)
+        if out is not None:
+            options["out"] = self._unwrap(out)
+        return self._wrap(getattr(ufunc, method)(*self._unwrap(inputs), **self._unwrap(options)))
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, inputs: Any, options: Any) -> Any:
+        return self._wrap(function(*self._unwrap(inputs), **self._unwrap(options)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in FORWARDED:
+            raise AttributeError(name)
+        found = getattr(self.bare, name)
+        if callable(found):
+            return lambda *inputs, **options: self._wrap(found(*self._unwrap(inputs), **self._unwrap(options)))
+        return found
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._wrap(self.bare[self._unwrap(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.bare[self._unwrap(key)] = self._unwrap(value)
+
+    def __len__(self) -> int:
+        return len(self.bare)
+
+    def __bool__(self) -> bool:
+        return bool(self.bare)
+
+    def __int__(self) -> int:
+        return int(self.bare)
+
+    def __float__(self) -> float:
+        return float(self.bare)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.bare, spec)
+
+    def __repr__(self) -> str:
+        return f"<FakeArray on gpu:{self.number}: {self.bare!r}>"
+
+    def _wrap(self, result: Any) -> Any:
+        if isinstance(result, tuple):
+            return tuple(map(self._wrap, result))
+        return FakeArray(np.asarray(result), self.number) if isinstance(result, np.ndarray | np.generic) else result
+
+    def _unwrap(self, thing: Any) -> Any:
+        if isinstance(thing, tuple | list):
+            return type(thing)(map(self._unwrap, thing))
+        if isinstance(thing, dict):
+            return {name: self._unwrap(value) for name, value in thing.items()}
+        if isinstance(thing, np.ndarray):
+            raise TypeError("Unsupported type numpy.ndarray beside an array on a device.")
+        if isinstance(thing, FakeArray) and thing.number != self.number:
+            raise ValueError(f"Array device must be same as the current device: {thing.number} and {self.number}.")
+        return thing.bare if isinstance(thing, FakeArray) else thing
+
+
+FORWARDED = {
+    *("shape", "dtype", "ndim", "size", "nbytes", "flags", "strides", "T", "reshape", "flatten", "ravel", "view"),
+    *("copy", "astype", "fill", "sum", "min", "max", "all", "any", "argmax", "argmin", "item", "tolist"),
+}
+
+
+def bare(thing: Any) -> Any:
+    """Return what an operation of the device is given, for the CPU's; a numpy array there is a missing copy."""
+    if thing is None or isinstance(thing, int | float):
+        return thing
+    if isinstance(thing, FakeArray):
+        return thing.bare
+    if isinstance(thing, RowGradient):
+        ids, values, *others = map(bare, thing._arrays())
+        return RowGradient(ids, values, thing.shape, *others)
+    if isinstance(thing, Table):
+        return _bare_table(thing)
+    if isinstance(thing, Parameter):
+        return SimpleNamespace(storage=bare(thing.storage), dtype=thing.dtype, shape=thing.shape)
+    raise TypeError(f"The device was handed a {type(thing).__name__} of the host.")
+
+
+def _bare_table(table: Table) -> Any:
+    known = table.idle
+    idle = known and SimpleNamespace(
+        rule=known.rule,
+        slots=[bare(slot) for slot in known.slots],
+        last_steps=bare(known.last_steps),
+        clock=known.clock,
+        constants=known.constants,
+        is_finished=known.is_finished,
+        moves=known.moves,
+        row_rates=known.row_rates,
+    )
+    shape = {"input_dim": table.input_dim, "output_dim": table.output_dim, "shape": table.shape, "ndim": 2}
+    return SimpleNamespace(
+        storage=bare(table.storage), dtype=table.dtype, idle=idle, row_rates=table.row_rates, **shape
+    )
+
+
+class FakeDevice(CpuBackend):
+    """GPUs that compute on the CPU.
+
+    Attributes
+    ----------
+    capacity : int
+        Bytes of each device; may be set.
+    devices : int
+        How many there are.
+    reason : str or None
+        Why they cannot be used.
+    used : int
+        Bytes that are allocated.
+    allocations : int
+        How many there have been, failed ones included.
+    failing : list of bool
+        Whether the next allocations fail, and so on; emptied from the front.
+    releases : int
+        How often the pool has been asked for its free blocks.
+    """
+
+    def __init__(self, capacity: int = 1 << 40, devices: int = 2):
+        self.capacity = capacity
+        self.devices = devices
+        self.reason: str | None = None
+        self.used = 0
+        self.allocations = 0
+        self.failing: list[bool] = []
+        self.releases = 0
+
+    def refusal(self) -> str | None:
+        return self.reason
+
+    def count_devices(self) -> int:
+        return 0 if self.reason else self.devices
+
+    def device_of(self, array: Any) -> int:
+        return int(array.number)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
+        return self._allocate(np.full(shape, 77, dtype), number)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
+        return self._allocate(np.zeros(shape, dtype), number)
+
+    def from_host(self, array: Any, number: int = 0) -> Array:
+        assert type(array) is np.ndarray
+        return self._allocate(np.array(array, order="C"), number)
+
+    def to_host(self, array: Any) -> Any:
+        return np.array(bare(array), order="C")
+
+    def copy_into(self, out: Any, source: Any) -> None:
+        target, numbers = bare(out), source if type(source) is np.ndarray else bare(source)
+        assert (target.shape, target.dtype) == (numbers.shape, numbers.dtype)
+        target[...] = numbers
+
+    def available_memory(self, number: int = 0) -> int | None:
+        return self.capacity - self.used
+
+    def release_blocks(self) -> int:
+        self.releases += 1
+        return 0
+
+    def _allocate(self, memory: np.ndarray[Any, Any], number: int) -> FakeArray:
+        self.allocations += 1
+        if (self.failing and self.failing.pop(0)) or memory.nbytes > self.capacity - self.used:
+            raise MemoryError(f"Out of memory allocating {memory.nbytes} bytes")
+        self.used += memory.nbytes
+        weakref.finalize(memory, self._free, memory.nbytes).atexit = False
+        return FakeArray(memory, number)
+
+    def _free(self, nbytes: int) -> None:
+        self.used -= nbytes
+
+    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+        return like(ids, super().gather_rows(bare(table), bare(ids), bare(out)))
+
+    def gather_bags(
+        self,
+        table: Table,
+        ids: Array,
+        offsets: Array,
+        scales: Array | None,
+        combiner: str = "sum",
+        divisors: Array | None = None,
+    ) -> Array:
+        given = [bare(array) for array in (table, ids, offsets, scales)]
+        return like(ids, super().gather_bags(*given, combiner, bare(divisors)))
+
+    def gather_extremes(
+        self,
+        table: Table,
+        ids: Array,
+        offsets: Array,
+        scales: Array | None,
+        combiner: str = "max",
+        winners: Array | None = None,
+    ) -> Array:
+        given = [bare(array) for array in (table, ids, offsets, scales)]
+        return like(ids, super().gather_extremes(*given, combiner, bare(winners)))
+
+    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+        return like(gradient.ids, super().dot_rows(bare(table), bare(gradient)))
+
+    def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
+        return like(ids, super().offset_ids(*map(bare, (ids, columns, row_offsets, input_dims))))
+
+    def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
+        ids, bounds = super().offset_bags(*map(bare, (values, offsets, row_offsets, input_dims)))
+        return like(values, ids), like(values, bounds)
+
+    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+        return GroupedGradient(gradient, like(gradient.ids, super().group_gradient(bare(gradient)).keys))
+
+    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+        ids, sums = CpuBackend.sum_duplicates(CpuBackend(), bare(gradient))
+        return like(gradient.ids, ids), like(gradient.ids, sums)
+
+    def update_rows(
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> None:
+        plain = GroupedGradient(bare(grouped.gradient), bare(grouped.keys))
+        super().update_rows(bare(table), plain, rule, [bare(slot) for slot in slots], scalars, keep)
+
+    def finish_rows(self, table: Table) -> None:
+        super().finish_rows(bare(table))
+
+    def update_dense(
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> None:
+        super().update_dense(bare(parameter), bare(gradient), rule, [bare(slot) for slot in slots], scalars, keep)
+
+    def fill_random(
+        self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
+    ) -> None:
+        super().fill_random(bare(out), seed, distribution, scalars, first_row)
+
+
+def like(array: FakeArray, result: Any) -> FakeArray:
+    """Return a result of the CPU's operations as an array of the device of another."""
+    return FakeArray(result, array.number)
+
+
+BACKEND = FakeDevice()
