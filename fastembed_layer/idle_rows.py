@@ -153,6 +153,12 @@ class IdleRows:
         self.last_steps, self.placement = move_array(self.last_steps, placement), placement
         self._slots.update(moved)
 
+    def load_state(self, touched: Array, shrinks: bool) -> None:
+        """Go on from rows that are all up to date, of which some have been in a batch."""
+        self.shrinks = shrinks
+        self.last_steps[:] = move_array(np.where(touched, self.clock.now, NEVER).astype(np.int32), self.placement)
+        self.finished_at = self.clock.now
+
     @property
     def is_finished(self) -> bool:
         """Whether no step has passed since all rows were brought up to date."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ class MovingAverages:
         frequency = overwrite_frequency
         self.overwrite_frequency = None if frequency is None else check_dimension(frequency, "ema_overwrite_frequency")
         self._averages: dict[Parameter, MovingAverage] = {}
-        self._steps = 0
+        self.steps = 0
 
     def prepare(self, pairs: Pairs, row_wise: bool) -> None:
         """Before a step: bring the averages of the rows that are about to change up to date."""
@@ -130,11 +130,30 @@ class MovingAverages:
         """After a step: average the weights, and overwrite them when it is time."""
         if not self.use_ema:
             return
-        self._steps += 1
+        self.steps += 1
         for parameter, gradient in pairs:
             self._averages[parameter].follow(gradient)
-        if self.overwrite_frequency is not None and self._steps % self.overwrite_frequency == 0:
+        if self.overwrite_frequency is not None and self.steps % self.overwrite_frequency == 0:
             self.overwrite([parameter for parameter, _ in pairs])
+
+    def state_of(self, parameter: Parameter) -> dict[str, Array]:
+        """Return what has to be kept of the average of a weight."""
+        average = self._averages.get(parameter)
+        if average is None:
+            return {}
+        return {"average": average.finish(), "average_steps": np.array(average.steps)}
+
+    def load_state(self, states: Mapping[Parameter, Mapping[str, Array]], steps: int, row_wise: bool) -> None:
+        """Go on from what `state_of` returned for some weights."""
+        self.steps = steps
+        self._averages = {}
+        for parameter, state in states.items():
+            if "average" in state:
+                average = MovingAverage(parameter, self.momentum, row_wise)
+                average.steps = int(state["average_steps"])
+                average.average = move_array(state["average"].astype(parameter.dtype), parameter.placement)
+                average.last_steps[:] = average.steps
+                self._averages[parameter] = average
 
     def of(self, parameter: Parameter) -> Array:
         """Return the average of a weight."""

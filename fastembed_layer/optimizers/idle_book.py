@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.idle_rows import LONGEST, Clock, IdleRows
+from fastembed_layer.idle_rows import LONGEST, NEVER, Clock, IdleRows
+from fastembed_layer.places import to_host
 from fastembed_layer.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
@@ -89,15 +90,7 @@ class IdleBook:
         for table in tables:
             if table not in self._entries:
                 decays = table in decayed
-                self._entries[table] = IdleRows(
-                    motion.rule,
-                    slots[table],
-                    fresh[decays],
-                    motion.constants,
-                    table.input_dim,
-                    decays and motion.moves_fresh_rows,
-                    table.placement,
-                )
+                self.make_entry(table, motion, slots[table], fresh[decays], decays and motion.moves_fresh_rows)
             if self._entries[table].placement != table.placement:
                 self._entries[table].move(table.placement)
             table.idle = self._entries[table]
@@ -107,6 +100,31 @@ class IdleBook:
             if table.idle.row_rates is not table.row_rates:
                 table.idle.follow(table.row_rates)
             table.idle.moves = motion.moves_rows or table in decayed
+
+    def make_entry(
+        self, table: Table, motion: IdleMotion, slots: dict[str, Array], clock: Clock, shrinks: bool = False
+    ) -> IdleRows:
+        """Begin to keep account of the idle rows of a table."""
+        entry = IdleRows(
+            motion.rule, slots, clock, motion.constants, table.input_dim, shrinks=shrinks, placement=table.placement
+        )
+        self._entries[table] = entry
+        return entry
+
+    def rest(self) -> None:
+        """Bring all rows of all tables up to date, and let all sums start afresh."""
+        for table, entry in self._entries.items():
+            if table.idle is entry:
+                table.finish()
+        for entry in self._entries.values():
+            entry.clock.restart()
+
+    def state_of(self, table: Table) -> dict[str, Array]:
+        """Return what has to be kept of the idle rows of a table that is up to date."""
+        entry = self._entries.get(table)
+        if entry is None:
+            return {}
+        return {"touched": to_host(entry.last_steps) != NEVER, "shrinks": np.array(entry.shrinks)}
 
     def close_step(self, tables: list[Table], amount: float | Array, keeps: Mapping[Parameter, float]) -> None:
         """Let the clocks of the tables of a step go on by one step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from fastembed_layer.optimizers.decay import WeightDecay
 from fastembed_layer.optimizers.folded_penalties import settle_penalties
 from fastembed_layer.optimizers.gradients import check_finite, check_pair, is_finite, merge_pairs
 from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion
+from fastembed_layer.optimizers.saving import load_state, save_state
 from fastembed_layer.optimizers.schedules.base import Schedule, serialize
 from fastembed_layer.optimizers.schedules.base import get as get_schedule
 from fastembed_layer.optimizers.slots import fill_new_rows, make_slots, move_slots
@@ -158,7 +159,7 @@ class Optimizer:
         return None
 
     def finish(self, table: Table) -> None:
-        """Bring all rows of a table up to date, in one parallel pass; reading the table's value does so by itself."""
+        """Bring all rows of a table up to date in one pass; reading the table's value does so by itself."""
         table.finish()
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Gradient | None, Parameter]]) -> int:
@@ -212,6 +213,44 @@ class Optimizer:
             self._row_rates[parameter] = rates
         return self.slots[parameter]
 
+    def build(self, var_list: Iterable[Parameter]) -> None:
+        """Make the state of some weights before their first step, in this order; `load_own_variables` needs it."""
+        for parameter in var_list:
+            self.slots_of(parameter)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the whole state into `store`, a dict or anything that takes arrays under names.
+
+        It holds the counters, the rate if it is a number, and for each weight, in the order of `build` or of the first
+        step, its slots, moving average and accumulated gradient. All rows are brought up to date first. An optimizer
+        with the same arguments, and the weights of this moment, goes on from there with the same bits.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastembed_layer import Embedding, RowGradient, optimizers
+        >>> layer, optimizer = Embedding(5, 2), optimizers.Adam()
+        >>> gradient = RowGradient(np.array([3]), np.ones((1, 2), "float32"), (5, 2))
+        >>> optimizer.apply_gradients([(gradient, layer.embeddings)])
+        1
+        >>> store = {}
+        >>> optimizer.save_own_variables(store)  # np.savez("optimizer.npz", **store) puts it on disk
+        >>> resumed = optimizers.Adam()
+        >>> resumed.build([layer.embeddings])
+        >>> resumed.load_own_variables(store)
+        """
+        save_state(self, store)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read back what `save_own_variables` wrote, after `build` with the same weights in the same order.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If number, names, shapes or kinds of the arrays are not those of this optimizer; nothing is written then.
+        """
+        load_state(self, store)
+
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Leave weights out of the decay; before the first step.
 
@@ -226,8 +265,7 @@ class Optimizer:
 
     def scale_loss(self, loss: Array) -> Array:
         """Return the loss times `loss_scale_factor`, recorded on the tape."""
-        factor = self.loss_scale_factor
-        if factor is None:
+        if (factor := self.loss_scale_factor) is None:
             return loss
         scaled = np.array(loss * factor, loss.dtype)
         record([loss], scaled, lambda d_scaled: Cotangents([d_scaled * factor]))
