@@ -80,6 +80,31 @@ def test_bags_of_a_table_on_a_device_are_those_of_the_host(home: str, combiner: 
 
 
 @pytest.mark.parametrize("home", PLACES)
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn", "max"])
+@pytest.mark.parametrize("place", ["gpu:0", "gpu:1"])
+def test_bags_of_ids_on_a_device_give_bags_and_gradients_there(home: str, combiner: str, place: str) -> None:
+    ids, weights = np.array([[1, 2, 0], [11, 1, 2]]), RNG.normal(size=(2, 3)).astype("float32")
+    results = []
+    for where, at in ((home, place), ("cpu:0", "cpu:0")):
+        layer = make_layer(where, EmbeddingBag, combiner=combiner, mask_zero=True)
+        given_ids, given = move_array(ids, at), move_array(weights, at)
+        with GradientTape() as tape:
+            bags, plain = layer(given_ids, given), layer(given_ids)
+        gradient, d_weights = tape.gradient([bags, plain], [layer.embeddings, given])
+        found = [bags, plain, gradient.to_dense(), d_weights]
+        assert {placement_of(array) for array in found} == {at}
+        results.append([move_array(array, "cpu:0") for array in found])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_ids_and_weights_of_bags_on_two_devices_are_refused() -> None:
+    layer = make_layer("gpu:0", EmbeddingBag)
+    with pytest.raises(ValueError, match=r"must live on one device.*`ids` on gpu:0, `scales` on cpu:0"):
+        layer(to_device([[1, 2]]), np.ones((1, 2), "float32"))
+
+
+@pytest.mark.parametrize("home", PLACES)
 @pytest.mark.parametrize("combiner", ["mean", "max"])
 def test_the_gradient_of_weights_of_a_bag_comes_from_the_device(home: str, combiner: str) -> None:
     def gradient_of(layer: Any) -> tuple[Any, Any]:
