@@ -94,8 +94,8 @@ class FakeArray(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 FORWARDED = {
-    *("shape", "dtype", "ndim", "size", "nbytes", "flags", "strides", "T", "reshape", "flatten", "ravel", "view"),
-    *("copy", "astype", "fill", "sum", "min", "max", "all", "any", "argmax", "argmin", "item", "tolist"),
+    *("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "flags", "strides", "T", "reshape", "flatten", "ravel"),
+    *("view", "swapaxes", "copy", "astype", "fill", "sum", "min", "max", "all", "any", "argmax", "argmin", "item"),
 }
 
 

@@ -23,6 +23,7 @@ from fastembed_layer import (
     RowGradient,
     Sequential,
     constraints,
+    initializers,
     optimizers,
 )
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, Ftrl, Optimizer, RMSprop, RowwiseAdagrad
@@ -140,6 +141,32 @@ def test_a_group_of_features_works_on_a_device(combiner: str | None) -> None:
         )
     for found, expected in zip(there.get_weights(), here.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("home", PLACES)
+@pytest.mark.parametrize("place", ["gpu:0", "gpu:1"])
+@pytest.mark.parametrize(("combiner", "widths"), [(None, 3), (None, [3, 2, 3]), ("mean", [3, 2, 3]), ("max", 2)])
+def test_features_on_a_device_are_looked_up_and_trained_from_there(
+    home: str, place: str, combiner: str | None, widths: Any
+) -> None:
+    ids = np.array([[0, 3, 1], [4, 0, 1]])
+    results, texts = [], []
+    for where, at in ((home, place), ("cpu:0", "cpu:0")):
+        kinds = [initializers.RandomNormal(seed=seed) for seed in range(3)]
+        group = EmbeddingGroup([5, 4, 2], widths, kinds, combiner, device=where, name="features")
+        with GradientTape() as tape:
+            output = group(move_array(ids, at))
+        assert placement_of(output) == at
+        Adam(0.1).apply_gradients(
+            zip(tape.gradient(output, group.trainable_weights), group.trainable_weights, strict=True)
+        )
+        results.append([move_array(output, "cpu:0"), *group.get_weights()])
+        with pytest.raises(IndexError) as caught:
+            group(move_array(ids + 1, at))
+        texts.append(str(caught.value))
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert texts[0] == texts[1]
 
 
 def test_ids_out_of_range_are_the_same_error_on_every_device() -> None:
