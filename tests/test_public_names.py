@@ -12,7 +12,7 @@ import fastembed_layer
 CLASSES_AND_FUNCTIONS = {
     *("Embedding", "EmbeddingBag", "EmbeddingGroup", "RowGradient", "Sequential", "Model", "Input", "Layer", "Module"),
     *("Flatten", "Dense", "GlobalAveragePooling1D", "Dot", "Concatenate", "Dropout"),
-    *("GradientTape", "device", "set_threads"),
+    *("GradientTape", "device", "memory_estimate", "set_threads"),
 }
 MODULES = {"layers", "optimizers", "initializers", "regularizers", "constraints", "losses", "metrics"}
 
