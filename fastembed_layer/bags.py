@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.ids import describe_position, normalise_ids
+from fastembed_layer.places import as_contiguous, is_on_host, place_like, to_host
 from fastembed_layer.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
 
 Array = np.ndarray[Any, Any]
@@ -27,7 +28,7 @@ class Bags(NamedTuple):
     ids : ndarray of int32 or int64, shape (n,)
         The ids of all bags, one bag after the other.
     offsets : ndarray of int64, shape (n_bags + 1,)
-        Bag b is ``ids[offsets[b]:offsets[b + 1]]``.
+        Bag b is ``ids[offsets[b]:offsets[b + 1]]``; on the host, wherever the ids live.
     weights : ndarray, shape (n,), or None
         The per-sample weights.
     shape : tuple of int
@@ -46,7 +47,7 @@ class Bags(NamedTuple):
         """Leave out the ids where `kept` is False, with their weights; None keeps all."""
         if kept is None:
             return self
-        before = np.concatenate([[0], np.cumsum(kept)])
+        before = np.concatenate([[0], np.cumsum(to_host(kept))])
         weights = None if self.weights is None else self.weights[kept]
         return self._replace(ids=self.ids[kept], offsets=before[self.offsets], weights=weights)
 
@@ -56,7 +57,7 @@ class Bags(NamedTuple):
 
     def owners(self) -> Array:
         """Return the number of the bag of each id."""
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        return place_like(np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets)), self.ids)
 
 
 def arrange_inputs(inputs: Any, layer_name: str) -> Any:
@@ -88,7 +89,7 @@ def arrange_inputs(inputs: Any, layer_name: str) -> Any:
     ids = normalise_ids(Ragged.from_lists(ids) if _is_list_of_bags(ids) else ids, layer_name)
     if weights is None:
         return ids
-    if isinstance(weights, np.ndarray | Ragged):
+    if isinstance(weights, np.ndarray | Ragged) or not is_on_host(weights):
         return WeightedIds(ids, weights)
     is_ragged = Ragged.describes(weights) or (isinstance(ids, Ragged) and _is_list_of_bags(weights))
     return WeightedIds(ids, Ragged.from_lists(weights) if is_ragged else np.asarray(weights))
@@ -133,7 +134,7 @@ def _checked_weights(weights: Array | Ragged, bags: Bags, ids: Array | Ragged, d
     if not _fit(weights, bags, ids):
         raise ValueError(_explain_misfit(weights, bags, ids))
     with np.errstate(over="ignore"):
-        flat: Array = np.ascontiguousarray(values.reshape(-1), dtype)
+        flat = as_contiguous(values.reshape(-1).astype(dtype, copy=False))
     finite = np.isfinite(flat)
     if not finite.all():
         position = int(np.argmin(finite))

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastembed_layer.ids import normalise_ids
+from fastembed_layer.places import as_contiguous, to_host
 from fastembed_layer.ragged import Ragged
 
 Array = np.ndarray[Any, Any]
@@ -88,9 +89,9 @@ def read_bags(inputs: Any, features: Sequence[Feature], layer_name: str) -> Feat
 def refuse_ids(ids: Array | FeatureBags, input_dims: Array, features: Sequence[Feature], layer_name: str) -> NoReturn:
     """Raise the `IndexError` of ids of which at least one is not in the vocabulary of its feature."""
     if isinstance(ids, FeatureBags):
-        values, owners = ids.values, np.repeat(np.arange(len(features)), np.ptp(ids.offsets, axis=1))
+        values, owners = to_host(ids.values), np.repeat(np.arange(len(features)), np.ptp(ids.offsets, axis=1))
     else:
-        values, owners = ids.reshape(-1), np.tile(np.arange(len(features)), len(ids))
+        values, owners = to_host(ids).reshape(-1), np.tile(np.arange(len(features)), len(ids))
     bad = (values < 0) | (values >= input_dims[owners])
     first = int(np.argmax(bad))
     number = int(owners[first])
@@ -169,7 +170,7 @@ def _split_columns(ids: Any, features: Sequence[Feature], layer_name: str) -> Fe
     """Bring the bags of an array into the order of the features."""
     _check_columns(np.shape(ids), (2, 3), features, layer_name)
     batch_size, length = len(ids), ids.shape[2] if ids.ndim == 3 else 1
-    values = np.ascontiguousarray(ids.swapaxes(0, 1)).reshape(-1)
+    values = as_contiguous(ids.swapaxes(0, 1)).reshape(-1)
     first_bags = np.arange(len(features))[:, None] * batch_size
     return FeatureBags(values, (first_bags + np.arange(batch_size + 1)) * length)
 

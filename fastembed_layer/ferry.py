@@ -57,7 +57,7 @@ class Ferry(Operations):
         combiner: str = "sum",
         divisors: Array | None = None,
     ) -> Array:
-        check_one_place(ids=ids, offsets=offsets, scales=scales, divisors=divisors)
+        check_one_place(ids=ids, scales=scales, divisors=divisors)
         bounds, factors = move_array(offsets, self.home), self._take(scales)
         return self._run(
             lambda given, out: self._backend.gather_bags(table, given, bounds, factors, combiner, out), ids, divisors
@@ -72,7 +72,7 @@ class Ferry(Operations):
         combiner: str = "max",
         winners: Array | None = None,
     ) -> Array:
-        check_one_place(ids=ids, offsets=offsets, scales=scales, winners=winners)
+        check_one_place(ids=ids, scales=scales, winners=winners)
         bounds, factors = move_array(offsets, self.home), self._take(scales)
         return self._run(
             lambda given, out: self._backend.gather_extremes(table, given, bounds, factors, combiner, out),
@@ -88,8 +88,8 @@ class Ferry(Operations):
         return backend_for(placement_of(ids)).offset_ids(ids, *own)
 
     def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
-        own = (place_like(array, values) for array in (row_offsets, input_dims))
-        return backend_for(placement_of(values)).offset_bags(values, offsets, *own)
+        own = (place_like(array, values) for array in (offsets, row_offsets, input_dims))
+        return backend_for(placement_of(values)).offset_bags(values, *own)
 
     def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
         return retry_with_free_blocks(self.home, lambda: self._backend.group_gradient(gradient.to(self.home)))

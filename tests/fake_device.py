@@ -39,9 +39,6 @@ class FakeArray(np.lib.mixins.NDArrayOperatorsMixin):
         raise TypeError("Implicit conversion of an array on a device to a NumPy array is not allowed.")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        out = options.pop("out", None)
-        if out is not None:
-            options["out"] = self._unwrap(out)
         return self._wrap(getattr(ufunc, method)(*self._unwrap(inputs), **self._unwrap(options)))
 
     def __array_function__(self, function: Callable[..., Any], types: Any, inputs: Any, options: Any) -> Any:
@@ -97,8 +94,8 @@ class FakeArray(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 FORWARDED = {
-    *("shape", "dtype", "ndim", "size", "nbytes", "flags", "strides", "T", "reshape", "flatten", "ravel", "view"),
-    *("copy", "astype", "fill", "sum", "min", "max", "all", "any", "argmax", "argmin", "item", "tolist"),
+    *("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "flags", "strides", "T", "reshape", "flatten", "ravel"),
+    *("view", "swapaxes", "copy", "astype", "fill", "sum", "min", "max", "all", "any", "argmax", "argmin", "item"),
 }
 
 

@@ -23,6 +23,7 @@ from fastembed_layer import (
     RowGradient,
     Sequential,
     constraints,
+    initializers,
     optimizers,
 )
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, Ftrl, Optimizer, RMSprop, RowwiseAdagrad
@@ -80,6 +81,31 @@ def test_bags_of_a_table_on_a_device_are_those_of_the_host(home: str, combiner: 
 
 
 @pytest.mark.parametrize("home", PLACES)
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn", "max"])
+@pytest.mark.parametrize("place", ["gpu:0", "gpu:1"])
+def test_bags_of_ids_on_a_device_give_bags_and_gradients_there(home: str, combiner: str, place: str) -> None:
+    ids, weights = np.array([[1, 2, 0], [11, 1, 2]]), RNG.normal(size=(2, 3)).astype("float32")
+    results = []
+    for where, at in ((home, place), ("cpu:0", "cpu:0")):
+        layer = make_layer(where, EmbeddingBag, combiner=combiner, mask_zero=True)
+        given_ids, given = move_array(ids, at), move_array(weights, at)
+        with GradientTape() as tape:
+            bags, plain = layer(given_ids, given), layer(given_ids)
+        gradient, d_weights = tape.gradient([bags, plain], [layer.embeddings, given])
+        found = [bags, plain, gradient.to_dense(), d_weights]
+        assert {placement_of(array) for array in found} == {at}
+        results.append([move_array(array, "cpu:0") for array in found])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_ids_and_weights_of_bags_on_two_devices_are_refused() -> None:
+    layer = make_layer("gpu:0", EmbeddingBag)
+    with pytest.raises(ValueError, match=r"must live on one device.*`ids` on gpu:0, `scales` on cpu:0"):
+        layer(to_device([[1, 2]]), np.ones((1, 2), "float32"))
+
+
+@pytest.mark.parametrize("home", PLACES)
 @pytest.mark.parametrize("combiner", ["mean", "max"])
 def test_the_gradient_of_weights_of_a_bag_comes_from_the_device(home: str, combiner: str) -> None:
     def gradient_of(layer: Any) -> tuple[Any, Any]:
@@ -115,6 +141,32 @@ def test_a_group_of_features_works_on_a_device(combiner: str | None) -> None:
         )
     for found, expected in zip(there.get_weights(), here.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("home", PLACES)
+@pytest.mark.parametrize("place", ["gpu:0", "gpu:1"])
+@pytest.mark.parametrize(("combiner", "widths"), [(None, 3), (None, [3, 2, 3]), ("mean", [3, 2, 3]), ("max", 2)])
+def test_features_on_a_device_are_looked_up_and_trained_from_there(
+    home: str, place: str, combiner: str | None, widths: Any
+) -> None:
+    ids = np.array([[0, 3, 1], [4, 0, 1]])
+    results, texts = [], []
+    for where, at in ((home, place), ("cpu:0", "cpu:0")):
+        kinds = [initializers.RandomNormal(seed=seed) for seed in range(3)]
+        group = EmbeddingGroup([5, 4, 2], widths, kinds, combiner, device=where, name="features")
+        with GradientTape() as tape:
+            output = group(move_array(ids, at))
+        assert placement_of(output) == at
+        Adam(0.1).apply_gradients(
+            zip(tape.gradient(output, group.trainable_weights), group.trainable_weights, strict=True)
+        )
+        results.append([move_array(output, "cpu:0"), *group.get_weights()])
+        with pytest.raises(IndexError) as caught:
+            group(move_array(ids + 1, at))
+        texts.append(str(caught.value))
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert texts[0] == texts[1]
 
 
 def test_ids_out_of_range_are_the_same_error_on_every_device() -> None:

@@ -13,7 +13,7 @@ CLASSES_AND_FUNCTIONS = {
     *("Embedding", "EmbeddingBag", "EmbeddingGroup", "RowGradient", "PenalisedGradient"),
     *("Sequential", "Model", "Input", "Layer", "Module"),
     *("Flatten", "Dense", "GlobalAveragePooling1D", "Dot", "Concatenate", "Dropout"),
-    *("GradientTape", "device", "set_threads"),
+    *("GradientTape", "device", "memory_estimate", "set_threads"),
 }
 MODULES = {"layers", "optimizers", "initializers", "regularizers", "constraints", "losses", "metrics"}
 

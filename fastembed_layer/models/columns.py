@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.kernels.threads import run_parallel
+from fastembed_layer.places import is_on_host
 
 Array = np.ndarray[Any, Any]
 
@@ -47,14 +48,14 @@ def join_columns(blocks: Sequence[Array], runs: Sequence[Sequence[Run]]) -> Arra
     if len(blocks) == 1:
         return blocks[0]
     columns = sum(block.shape[1] for block in blocks)
-    joined = lend_array((len(blocks[0]), columns), blocks[0].dtype)
+    joined = _lend_like(blocks[0], columns)
 
     def copy_rows(begin: int, end: int) -> None:
         for block, places in zip(blocks, runs, strict=True):
             for run in places:
                 joined[begin:end, run.joined] = block[begin:end, run.block]
 
-    run_parallel(copy_rows, len(joined), BYTES_PER_THREAD // (columns * joined.itemsize))
+    _copy_on_threads(copy_rows, joined)
     return joined
 
 
@@ -63,11 +64,25 @@ def take_columns(joined: Array, runs: Sequence[Run]) -> Array:
     columns = runs[-1].block.stop
     if columns == joined.shape[1]:
         return joined
-    block = lend_array((len(joined), columns), joined.dtype)
+    block = _lend_like(joined, columns)
 
     def copy_rows(begin: int, end: int) -> None:
         for run in runs:
             block[begin:end, run.block] = joined[begin:end, run.joined]
 
-    run_parallel(copy_rows, len(block), BYTES_PER_THREAD // (columns * block.itemsize))
+    _copy_on_threads(copy_rows, block)
     return block
+
+
+def _lend_like(block: Array, columns: int) -> Array:
+    """Return an uninitialised matrix with the rows of another, where that lives."""
+    shape = (len(block), columns)
+    return lend_array(shape, block.dtype) if is_on_host(block) else np.empty_like(block, shape=shape)
+
+
+def _copy_on_threads(copy_rows: Callable[[int, int], None], out: Array) -> None:
+    """Copy all rows: on a device at once, for its copies are parallel in themselves."""
+    if is_on_host(out):
+        run_parallel(copy_rows, len(out), BYTES_PER_THREAD // max(1, out.shape[1] * out.itemsize))
+    else:
+        copy_rows(0, len(out))

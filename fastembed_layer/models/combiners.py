@@ -8,6 +8,7 @@ import numpy as np
 
 from fastembed_layer.bags import Bags
 from fastembed_layer.dispatch import backend_of
+from fastembed_layer.places import as_contiguous, place_like, to_host
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Table
 from fastembed_layer.tape import is_recording
@@ -52,17 +53,18 @@ def combine_bags(table: Table, bags: Bags, combiner: str) -> Combined:
     """
     backend, (ids, offsets, weights) = backend_of(table, bags.ids), bags[:3]
     if combiner not in EXTREMES:
-        divisors = np.empty(len(offsets) - 1, table.dtype)
+        divisors = np.empty_like(ids, table.dtype, shape=len(offsets) - 1)
         output = backend.gather_bags(table, ids, offsets, weights, combiner, divisors)
         return Combined(output, bags, combiner, divisors, None)
-    winners = np.empty((len(offsets) - 1, table.output_dim), np.int32) if is_recording() else None
+    shape = (len(offsets) - 1, table.output_dim)
+    winners = np.empty_like(ids, np.int32, shape=shape) if is_recording() else None
     output = backend.gather_extremes(table, ids, offsets, weights, combiner, winners)
     return Combined(output, bags, combiner, None, winners)
 
 
 def pull_back_bags(table: Table, combined: Combined, d_output: Array) -> tuple[RowGradient, Array | None]:
     """Return the gradient of the table, one vector per bag, and the positions of its ids; None for all of them."""
-    values = np.ascontiguousarray(d_output.reshape(-1, table.output_dim))
+    values = as_contiguous(d_output.reshape(-1, table.output_dim))
     shape = (table.input_dim, table.output_dim)
     if combined.winners is None:
         return _gradient_of_sums(combined, values, shape), None
@@ -71,7 +73,7 @@ def pull_back_bags(table: Table, combined: Combined, d_output: Array) -> tuple[R
 
 def pull_back_weights(table: Table, combined: Combined, gradient: RowGradient, positions: Array | None) -> Array:
     """Return the gradient of the per-sample weights from what `pull_back_bags` returned."""
-    products = backend_of(table).dot_rows(table, gradient)
+    products = backend_of(table, gradient.ids).dot_rows(table, gradient)
     if positions is not None:
         return spread_over(positions, products, len(combined.bags.ids))
     return _through_divisors(products, combined)
@@ -79,7 +81,7 @@ def pull_back_weights(table: Table, combined: Combined, gradient: RowGradient, p
 
 def spread_over(places: Array, values: Array, count: int) -> Array:
     """Return an array of zeros with `values` at some places."""
-    spread = np.zeros(count, values.dtype)
+    spread = np.zeros_like(values, shape=count)
     spread[places] = values
     return spread
 
@@ -96,13 +98,14 @@ def _gradient_of_winners(combined: Combined, d_bags: Array, shape: tuple[int, in
     """The gradient of the rows that have won a column of their bag, and their positions: one vector per bag."""
     bags, winners = combined.bags, combined.winners
     assert winners is not None
-    won = np.zeros(len(bags.ids), bool)
-    filled = bags.offsets[1:] > bags.offsets[:-1]
-    won[(winners[filled] + bags.offsets[:-1][filled, None]).reshape(-1)] = True
+    offsets = place_like(bags.offsets, bags.ids)
+    won = np.zeros_like(bags.ids, bool)
+    filled = offsets[1:] > offsets[:-1]
+    won[(winners[filled] + offsets[:-1][filled, None]).reshape(-1)] = True
     positions = np.flatnonzero(won)
     owners = bags.owners()[positions]
     weights = None if bags.weights is None else bags.weights[positions]
-    places = positions - bags.offsets[owners]
+    places = positions - offsets[owners]
     return RowGradient(bags.ids[positions], d_bags, shape, owners, weights, winners, places), positions
 
 
@@ -118,6 +121,8 @@ def _through_divisors(products: Array, combined: Combined) -> Array:
     assert divisors is not None
     assert bags.weights is not None
     owners = bags.owners()
-    totals = np.bincount(owners, bags.weights * products, len(divisors)) / divisors
+    # On the host also for a GPU, where sums of this kind have another order every time.
+    sums = np.bincount(to_host(owners), to_host(bags.weights * products), len(divisors))
+    totals = place_like(sums, products) / divisors
     indirect = totals[owners] if combined.combiner == "mean" else bags.weights * (totals / divisors)[owners]
     return (products - indirect).astype(products.dtype, copy=False)

@@ -12,6 +12,7 @@ from fastembed_layer.dispatch import backend_of
 from fastembed_layer.feature_ids import FeatureBags
 from fastembed_layer.models.columns import find_runs
 from fastembed_layer.models.combiners import Combined, combine_bags, pull_back_bags
+from fastembed_layer.places import as_contiguous, to_host
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
 
@@ -100,7 +101,8 @@ class TableStack:
         IdsOutOfRangeError
             If an id is not in the vocabulary of its feature.
         """
-        table, backend = self.table, backend_of(self.table)
+        flat = inputs.values if isinstance(inputs, FeatureBags) else inputs
+        table, backend = self.table, backend_of(self.table, flat)
         shape = (len(inputs), len(self.members) * table.output_dim)
         if not isinstance(inputs, FeatureBags):
             ids = backend.offset_ids(inputs, self.members, self.row_offsets, self.input_dims)
@@ -108,7 +110,7 @@ class TableStack:
         assert combiner is not None
         own_offsets = inputs.offsets[self.members]
         ids, offsets = backend.offset_bags(inputs.values, own_offsets, self.row_offsets, self.input_dims)
-        bags = Bags(ids, offsets, None, (len(offsets) - 1,), ids.shape)
+        bags = Bags(ids, to_host(offsets), None, (len(offsets) - 1,), ids.shape)
         combined = combine_bags(table, bags, combiner)
         return combined.output.reshape(shape), combined
 
@@ -116,5 +118,5 @@ class TableStack:
         """Return the gradient of the table from that of what `look_up` returned."""
         if isinstance(looked_up, Combined):
             return pull_back_bags(self.table, looked_up, d_rows)[0]
-        values = np.ascontiguousarray(d_rows.reshape(-1, self.table.output_dim))
+        values = as_contiguous(d_rows.reshape(-1, self.table.output_dim))
         return RowGradient(looked_up, values, (self.table.input_dim, self.table.output_dim))
