@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.backends.cuda import CudaBackend
-from fastembed_layer.backends.modules import Launcher
+from fastembed_layer.backends.cuda.modules import Launcher
 
 FOLDER = Path(__file__).parent / "cuda"
 COMPILER = os.environ.get("CXX", "g++")
@@ -149,7 +149,8 @@ class NumpyStandIn:
 def make_backend(sanitizer: str = "", block_threads: int = 8, most_blocks: int = 2, piece: int = 4) -> CudaBackend:
     """Return a CUDA backend whose kernels run here."""
     emulator = Emulator(sanitizer)
-    return CudaBackend(NumpyStandIn(), Launcher(emulator.load_module, block_threads, most_blocks), piece)
+    launcher = Launcher(emulator.load_module, block_threads, most_blocks)
+    return CudaBackend(NumpyStandIn, launcher, lambda: None, piece)
 
 
 BACKEND = make_backend()

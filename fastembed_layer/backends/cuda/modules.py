@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-Array = Any  # of cupy, or of whatever stands in for it
+Array = Any  # of the library of the GPU, or of whatever stands in for it
 
 RULE = "rule"  # the place of a rule's family among the parts of a module
 PARTS = {  # the files of a module, in the order in which they build on each other
@@ -89,7 +89,7 @@ class Launcher:
     ----------
     load_module : callable
         ``load_module(source, options)`` compiles a module; its ``get_function(name)`` is called with grid, block and
-        arguments, as kernels of cupy are.
+        arguments, as raw kernels of the GPU library are.
     block_threads : int
         Threads of a block.
     most_blocks : int

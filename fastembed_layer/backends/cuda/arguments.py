@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from fastembed_layer.idle_rows import Clock, IdleRows
 
-Array = Any  # of cupy, or of whatever stands in for it
+Array = Any  # of the library of the GPU, or of whatever stands in for it
 Arguments = tuple[Any, ...]
 
 MOST_SLOTS = 3

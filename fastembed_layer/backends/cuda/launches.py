@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from fastembed_layer.backends.contract import IdsOutOfRangeError
-from fastembed_layer.backends.kernel_arguments import (
+from fastembed_layer.backends.cuda.arguments import (
     Arguments,
     DeviceGradient,
     DeviceSeries,
     pack_idle,
     pack_state,
 )
-from fastembed_layer.backends.modules import WIDE_BYTES, Launcher, Module, find_rule
+from fastembed_layer.backends.cuda.modules import WIDE_BYTES, Launcher, Module, find_rule
 
 if TYPE_CHECKING:
     from fastembed_layer.row_gradient import RowGradient
@@ -31,19 +33,24 @@ class Launches:
 
     Parameters
     ----------
-    xp : module
-        Cupy, or what stands in for it.
+    load_xp : callable
+        Returns the array module of the GPU, or what stands in for it.
     launcher : Launcher
         Compiles and launches the kernels.
     piece : int
         Gradient vectors of an id that are summed by one row of lanes.
     """
 
-    def __init__(self, xp: Any, launcher: Launcher, piece: int):
-        self.xp = xp
+    def __init__(self, load_xp: Callable[[], Any], launcher: Launcher, piece: int):
         self.piece = piece
+        self._load_xp = load_xp
         self._launcher = launcher
         self._series = DeviceSeries()
+
+    @cached_property
+    def xp(self) -> Any:
+        """The array module of the GPU, or what stands in for it."""
+        return self._load_xp()
 
     def take(self, array: Any, dtype: Any = None) -> Any:
         """Bring an array to the current device, and to a type; None stays None."""
