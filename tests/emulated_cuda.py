@@ -27,9 +27,8 @@ from fastembed_layer.backends.cuda.modules import Launcher
 FOLDER = Path(__file__).parent / "cuda"
 COMPILER = os.environ.get("CXX", "g++")
 # Sums are judged, and the generator's bits compared: nothing may be fused but what a kernel writes out.
-FLAGS = ("-std=c++20", "-O1", "-fPIC", "-shared", "-pthread", "-mfma", "-ffp-contract=off")
+FLAGS = ("-std=c++20", "-O1", "-fPIC", "-shared", "-pthread", "-ffp-contract=off")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-unused-function")
-SANITIZERS = ("address", "undefined", "thread")
 KERNEL = re.compile(r"__global__ void (\w+)\(")
 LETTERS = {"int32": "i", "int64": "l", "uint64": "u", "float32": "f", "float64": "d"}
 
@@ -39,53 +38,60 @@ def explain_absence() -> str | None:
     return None if shutil.which(COMPILER) else f"needs the compiler {COMPILER}"
 
 
+@cache
+def make_folder() -> Path:
+    """Make the folder of all that this process compiles."""
+    folder = Path(tempfile.mkdtemp(prefix="emulated-cuda-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def compile_library(text: str, flags: tuple[str, ...]) -> str:
+    """Compile a library, unless it has been compiled before; a failure shows what the compiler said."""
+    path = make_folder() / hashlib.sha256(f"{flags}{text}".encode()).hexdigest()[:16]
+    source, library = path.with_suffix(".cpp"), path.with_suffix(".so")
+    if not library.exists():
+        source.write_text(text, encoding="utf-8")
+        command = [COMPILER, *FLAGS, *WARNINGS, *flags, str(source), "-o", str(library)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+    return str(library)
+
+
+@cache
+def load_runtime(flags: tuple[str, ...]) -> ctypes.CDLL:
+    """Load the library that starts the threads. There can be but one in a process: modules find it by its names."""
+    text = (FOLDER / "emulator.cpp").read_text(encoding="utf-8")
+    return ctypes.CDLL(compile_library(text, flags), mode=ctypes.RTLD_GLOBAL)
+
+
 class Emulator:
-    """Compiles modules into one folder, and loads each once.
+    """Compiles and loads modules.
 
     Parameters
     ----------
     sanitizer : str
-        One of `SANITIZERS`, whose runtime has to be in the process; or nothing.
+        What ``-fsanitize=`` understands, and the runtime has to be in the process; or nothing.
+    planted : tuple of str
+        A text of the kernels, and the mistake that is put in its place.
     """
 
-    def __init__(self, sanitizer: str = ""):
-        self.folder = Path(tempfile.mkdtemp(prefix="emulated-cuda-"))
-        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-        sanitize = (f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-g") if sanitizer else ()
-        self.flags = (*FLAGS, *WARNINGS, *sanitize)
-
-    @property
-    def runtime(self) -> ctypes.CDLL:
-        """The library that starts the threads."""
-        return self._load_runtime()
+    def __init__(self, sanitizer: str = "", planted: tuple[str, str] = ("", "")):
+        self.planted = planted
+        self.flags = (f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-g") if sanitizer else ()
 
     def load_module(self, source: str, options: tuple[str, ...]) -> EmulatedModule:
         """Compile a module and load it."""
-        names = KERNEL.findall(source)
+        source = source.replace(*self.planted) if self.planted[0] else source
         calls = "".join(
             f'extern "C" void run_{name}(void **arguments) {{ call({name}, arguments); }}\n'
             f'extern "C" const char *describe_{name}() {{ return describe({name}); }}\n'
-            for name in names
+            for name in KERNEL.findall(source)
         )
         text = f'#include "{FOLDER / "emulator.h"}"\n{source}\n{calls}'
         defines = tuple(option for option in options if option.startswith("-D"))
-        path = self.folder / hashlib.sha256((text + str(defines)).encode()).hexdigest()[:16]
-        path.with_suffix(".cpp").write_text(text, encoding="utf-8")
-        self.compile(path.with_suffix(".cpp"), path.with_suffix(".so"), defines)
-        return EmulatedModule(self.runtime, ctypes.CDLL(str(path.with_suffix(".so"))))
-
-    def compile(self, source: Path, library: Path, defines: tuple[str, ...] = ()) -> None:
-        """Run the compiler; a failure shows what it said."""
-        command = [COMPILER, *self.flags, *defines, str(source), "-o", str(library)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
-
-    @cache  # noqa: B019 - one emulator lives as long as the process
-    def _load_runtime(self) -> ctypes.CDLL:
-        library = self.folder / "emulator.so"
-        self.compile(FOLDER / "emulator.cpp", library)
-        return ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+        return EmulatedModule(load_runtime(self.flags), ctypes.CDLL(compile_library(text, (*self.flags, *defines))))
 
 
 class EmulatedModule:
@@ -146,10 +152,15 @@ class NumpyStandIn:
         return np.asarray(array)
 
 
-def make_backend(sanitizer: str = "", block_threads: int = 8, most_blocks: int = 2, piece: int = 4) -> CudaBackend:
+def make_backend(
+    sanitizer: str = "",
+    planted: tuple[str, str] = ("", ""),
+    block_threads: int = 8,
+    most_blocks: int = 2,
+    piece: int = 4,
+) -> CudaBackend:
     """Return a CUDA backend whose kernels run here."""
-    emulator = Emulator(sanitizer)
-    launcher = Launcher(emulator.load_module, block_threads, most_blocks)
+    launcher = Launcher(Emulator(sanitizer, planted).load_module, 8, most_blocks)
     return CudaBackend(NumpyStandIn, launcher, lambda: None, piece)
 
 

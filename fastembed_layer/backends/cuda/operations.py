@@ -43,9 +43,9 @@ def on_its_device(operation: Operation) -> Operation:
 class CudaBackend(DeviceMemory, Backend):
     """CUDA C kernels on the current stream.
 
-    Tables, slots and last steps are arrays of the GPU library. Ids, gradients and what belongs to them may be numpy arrays as
-    well, which are copied to the device first. Results are arrays of the GPU library. An operation that checks ids waits for its
-    kernel, since what it may have to raise is known only then.
+    Tables, slots and last steps are arrays of the GPU library. Ids, gradients and what belongs to them may be numpy
+    arrays as well, which are copied to the device first. Results are arrays of the device. An operation that checks ids
+    waits for its kernel, since what it may have to raise is known only then.
 
     Parameters
     ----------
