@@ -26,6 +26,14 @@ __constant__ double FAR_BOTTOM[8] = {
     2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
     1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0};
 
+#define LOG_TWO 0.6931471805599453
+#define ROOT_HALF 0.7071067811865476
+#define LOG_TERMS 11
+
+// The inverses of 23, 21, ..., 3.
+__constant__ double ODD_INVERSES[LOG_TERMS] = {
+    1.0 / 23, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3};
+
 struct Words {
     unsigned part[LANES];
 };
@@ -80,12 +88,28 @@ __device__ double evaluate_ratio(const double *top, const double *bottom, double
     return numerator / denominator;
 }
 
+// The logarithm of a positive number; the libraries' differ in their last bits.
+__device__ double natural_log(double x)
+{
+    int exponent;
+    double mantissa = frexp(x, &exponent);
+    if (mantissa < ROOT_HALF) {
+        mantissa += mantissa;
+        exponent -= 1;
+    }
+    double ratio = (mantissa - 1.0) / (mantissa + 1.0);
+    double square = ratio * ratio, twice = ratio + ratio, tail = ODD_INVERSES[0];
+    for (int term = 1; term < LOG_TERMS; ++term)
+        tail = fma(tail, square, ODD_INVERSES[term]);
+    return fma((double)exponent, LOG_TWO, fma(twice, square * tail, twice));
+}
+
 __device__ double upper_quantile(double tail)
 {
     double center = 0.5 - tail;
     if (center <= 0.425)
         return center * evaluate_ratio(CENTER_TOP, CENTER_BOTTOM, fma(-center, center, 0.180625));
-    double root = sqrt(-log(tail));
+    double root = sqrt(-natural_log(tail));
     if (root <= 5.0)
         return evaluate_ratio(TAIL_TOP, TAIL_BOTTOM, root - 1.6);
     return evaluate_ratio(FAR_TOP, FAR_BOTTOM, root - 5.0);

@@ -41,7 +41,7 @@ def start_sanitized(sanitizer: str, is_planted: bool) -> subprocess.Popen[str]:
     library = SANITIZERS["thread" if sanitizer == "thread" else "address,undefined"]
     runtime = subprocess.run([COMPILER, f"-print-file-name={library}"], capture_output=True, text=True, check=True)
     options = {"ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "halt_on_error=1", "NUMBA_DISABLE_JIT": "1"}
-    paths = os.pathsep.join([str(FOLDER.parents[1]), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(FOLDER.parents[0]), str(FOLDER.parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | options | {"LD_PRELOAD": runtime.stdout.strip(), "PYTHONPATH": paths}
     command = [sys.executable, str(FOLDER / "sanitized.py"), sanitizer, *["planted"] * is_planted]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

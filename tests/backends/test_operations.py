@@ -40,6 +40,7 @@ from training import (
 
 from fastembed_layer import RowGradient
 from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.dispatch import backend_for
 from fastembed_layer.kernels.rules import RULES
 from fastembed_layer.table import Parameter, Table
 
@@ -305,6 +306,16 @@ def test_fill_random_draws_the_rows_of_a_stream_from_its_first_row_on(device: De
     device.fill_random(whole, 5, "uniform", (0.0, 1.0))
     device.fill_random(part, 5, "uniform", (0.0, 1.0), first_row=5)
     assert_same_bits(part, whole[5:])
+
+
+@pytest.mark.parametrize("dtype", TABLE_TYPES)
+@pytest.mark.parametrize("distribution", ["uniform", "normal", "truncated_normal"])
+def test_every_backend_draws_the_bits_of_the_cpu(device: Device, distribution: str, dtype: str) -> None:
+    """A million normal numbers reach far into both tails."""
+    drawn, expected = (np.empty((20_000, 51), dtype) for _ in range(2))
+    for backend, out in ((device, drawn), (backend_for("cpu:0"), expected)):
+        backend.fill_random(out, 2**63 + 5, distribution, (-0.5, 1.5), first_row=2**32 - 7)
+    assert_same_bits(drawn, expected)
 
 
 # ---- Ids that are no rows

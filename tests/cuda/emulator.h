@@ -57,7 +57,7 @@ static inline double sqrt(double x) { return __builtin_sqrt(x); }
 static inline float pow(float x, float y) { return __builtin_powf(x, y); }
 static inline double pow(double x, double y) { return __builtin_pow(x, y); }
 static inline double exp(double x) { return __builtin_exp(x); }
-static inline double log(double x) { return __builtin_log(x); }
+static inline double frexp(double x, int *exponent) { return __builtin_frexp(x, exponent); }
 static inline double fma(double x, double y, double z) { return __builtin_fma(x, y, z); }
 
 // How the kernels of a file are called with an array of pointers to their arguments, and what these have to be: a

@@ -7,23 +7,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from emulated_cuda import make_backend
 
-from fastembed_layer import RowGradient, optimizers
-from fastembed_layer.idle_rows import Clock, IdleRows
+from fastembed_layer import RowGradient, dispatch, optimizers
 from fastembed_layer.table import Parameter, Table
 
 ROWS, COLUMNS, COUNT = 20, 3, 60  # two rows of four lanes in a block
-OPTIMIZERS = (  # those whose lanes need one another, and the longest state
-    optimizers.RowwiseAdam(0.1),
-    optimizers.RMSprop(0.1, momentum=0.9, centered=True),
+OPTIMIZERS = (  # one whose lanes need one another, and the longest state
+    lambda update: optimizers.RowwiseAdam(0.1, update=update, weight_decay=0.5),
+    lambda update: optimizers.RMSprop(0.1, momentum=0.9, centered=True, update=update),
 )
 PLANTED = {
     "address": ("row >= input_dim", "row > input_dim"),
@@ -45,27 +40,16 @@ def run_lookups(backend: Any, table: Table, ids: Any) -> None:
     backend.dot_rows(table, won)
 
 
-def run_steps(backend: Any, optimizer: Any, ids: Any) -> None:
-    """Lazy and exact steps, with lookups in between, of a table that has room for no element more."""
+def run_steps(backend: Any, make_optimizer: Any, ids: Any) -> None:
+    """Lazy and exact steps, with lookups in between."""
     random = np.random.default_rng(0)
-    table = Table(random.normal(size=(ROWS, COLUMNS)))
-    widths = {name: 1 if name in optimizer.row_wise_slots else COLUMNS for name in optimizer.slot_values()}
-    slots = [np.zeros((ROWS, width)) for width in widths.values()]
-    motion = optimizer.idle_motion()
     for update in ("lazy", "exact"):
-        if update == "exact" and motion is not None:
-            clock = Clock(motion.weights, motion.running)
-            table.idle = IdleRows(motion.rule, slots, clock, motion.constants, ROWS)
-            table.idle.moves = True
-        for step in range(1, 4):
-            gradient = RowGradient(ids[step:], random.normal(size=(len(ids) - step, COLUMNS)), table.shape)
-            grouped = backend.group_gradient(gradient)
-            backend.update_rows(table, grouped, optimizer.rule, slots, optimizer.scalars(0.1, step), 0.9)
-            if table.idle is not None:
-                table.idle.clock.advance(optimizer.idle_amount(0.1, step), 0.9)
-                run_lookups(backend, table, ids)
-    if table.idle is not None:
-        backend.finish_rows(table)
+        table, optimizer = Table(random.normal(size=(ROWS, COLUMNS))), make_optimizer(update)
+        for step in range(3):
+            values = random.normal(size=(COUNT - step, COLUMNS))
+            optimizer.apply_gradients([(RowGradient(ids[step:], values, table.shape), table)])
+            run_lookups(backend, table, ids)
+        table.finish()
 
 
 def run_others(backend: Any, ids: Any) -> None:
@@ -98,11 +82,12 @@ def main(sanitizer: str, is_planted: bool) -> None:
     ids = np.random.default_rng(2).integers(0, ROWS, COUNT)
     ids[::3] = ROWS - 1  # enough of one for many pieces
     backend = make_backend(sanitizer, PLANTED[sanitizer] if is_planted else ("", ""))
+    dispatch.backend_for = lambda placement: backend
     run_two(backend, ids)
     if not is_planted:
         run_others(backend, ids)
-        for optimizer in OPTIMIZERS:
-            run_steps(backend, optimizer, ids)
+        for make_optimizer in OPTIMIZERS:
+            run_steps(backend, make_optimizer, ids)
     print("clean")
 
 

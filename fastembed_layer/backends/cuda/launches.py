@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from fastembed_layer.backends.cuda.modules import WIDE_BYTES, Launcher, Module, 
 
 if TYPE_CHECKING:
     from fastembed_layer.row_gradient import RowGradient
+    from fastembed_layer.row_rates import RowRates
     from fastembed_layer.table import Table
 
 Array = np.ndarray[Any, Any]
@@ -46,6 +48,7 @@ class Launches:
         self._load_xp = load_xp
         self._launcher = launcher
         self._series = DeviceSeries()
+        self._factors: WeakKeyDictionary[RowRates, dict[str, Array]] = WeakKeyDictionary()
 
     @cached_property
     def xp(self) -> Any:
@@ -97,7 +100,7 @@ class Launches:
         assert idle is not None
         shape = self._launcher.shape_for(rows, table.output_dim, WORK_ROWS)
         series = self._series.follow(idle.clock, self.xp, table.storage)
-        first = (*pack_state(table.storage, idle.slots), factors_of(table), np.int64(table.output_dim))
+        first = (*pack_state(table.storage, idle.slots), self.factors_of(table), np.int64(table.output_dim))
         work = self.xp.empty((shape.places, table.output_dim), table.dtype)
         self._launcher.launch(module, kernel, shape, (*first, *pack_idle(idle, series), work, *arguments))
 
@@ -118,6 +121,17 @@ class Launches:
         arguments = (*gradient.pack(), np.int64(columns), piece, pieces)
         self.launch(Module("sums", pieces.dtype), "sum_pieces", slots, columns, arguments)
         return pieces, piece
+
+    def factors_of(self, table: Table) -> Array | None:
+        """Return the share of the learning rate of each row; idle steps were made with the shares of their time."""
+        rates = table.row_rates if table.idle is None else table.idle.row_rates
+        if rates is None or rates.factors is None:
+            return None
+        copies = self._factors.setdefault(rates, {})
+        device = str(table.storage.device)
+        if device not in copies:
+            copies[device] = self.take(rates.factors, table.dtype)
+        return copies[device]
 
     def make_flag(self) -> Array:
         """Return where kernels put the first position whose id is not a row."""
@@ -153,12 +167,6 @@ def moves(table: Table) -> bool:
     if table.idle is None or table.idle.is_finished:
         return False
     return find_rule(table.idle.rule).move_idle.__name__ != "shrink_idle" or table.idle.clock.shrink != 1
-
-
-def factors_of(table: Table) -> Array | None:
-    """The share of the learning rate of each row; idle steps were made with the shares of their time."""
-    rates = table.row_rates if table.idle is None else table.idle.row_rates
-    return None if rates is None else rates.factors
 
 
 def _address(array: Any) -> int:

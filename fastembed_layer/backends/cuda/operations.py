@@ -10,7 +10,7 @@ import numpy as np
 
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
 from fastembed_layer.backends.cuda.arguments import pack_numbers, pack_state
-from fastembed_layer.backends.cuda.launches import Launches, factors_of, moves
+from fastembed_layer.backends.cuda.launches import Launches, moves
 from fastembed_layer.backends.cuda.memory import DeviceMemory
 from fastembed_layer.backends.cuda.modules import Launcher, Module, enter_device
 
@@ -219,7 +219,7 @@ class CudaBackend(DeviceMemory, Backend):
         arguments += pack_numbers(scalars, table.dtype)
         count, columns = len(gradient.keys), table.output_dim
         if table.idle is None:
-            state = (*pack_state(table.storage, slots), factors_of(table), np.int64(columns))
+            state = (*pack_state(table.storage, slots), self._device.factors_of(table), np.int64(columns))
             self._device.launch(
                 Module("steps", table.dtype, rule=rule), "update_rows", count, columns, state + arguments
             )
