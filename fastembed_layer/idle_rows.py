@@ -41,6 +41,11 @@ class Clock:
         What one step adds, by the number of idle steps.
     running : bool
         Whether entries hold running totals.
+
+    Attributes
+    ----------
+    reach : int
+        The most entries before its own that a step has changed so far.
     """
 
     def __init__(self, weights: Array, running: bool = False):
@@ -49,6 +54,7 @@ class Clock:
         self.base = 0
         self.now = 0
         self.shrink = 1.0
+        self.reach = 1
         self.series = np.zeros((1024, weights.shape[1] + 1))
         self.series[0, -1] = 1.0
 
@@ -69,6 +75,7 @@ class Clock:
             self.series[entries, :-1] = self.series[entries - 1, :-1] + added[0]
         else:
             reach = min(len(added), entries)
+            self.reach = max(self.reach, reach)
             self.series[entries - reach : entries, :-1] += added[reach - 1 :: -1]
         self.series[entries, -1] = self.shrink
 
@@ -83,6 +90,7 @@ class Clock:
         """Return a clock that goes its own way from here."""
         twin = Clock(self.weights, self.running)
         twin.base, twin.now, twin.shrink, twin.series = self.base, self.now, self.shrink, self.series.copy()
+        twin.reach = self.reach
         return twin
 
 

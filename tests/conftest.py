@@ -13,14 +13,47 @@ from typing import Any
 
 import fake_device
 import pytest
+from devices import Device, names_to_run, open_device
 from hypothesis import settings
 
 from fastembed_layer import places, set_threads
+
+BACKENDS = pytest.StashKey[dict[str, str | None]]()
 
 # No deadlines: the first example of a kernel's new variant waits for the compiler.
 settings.register_profile("local", deadline=None, max_examples=30)
 settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--backends` names the backends of the suite of operations."""
+    parser.addoption("--backends", help="names, with commas between them, of: cpu, cuda-on-cpu, cuda; they have to run")
+    parser.addoption("--nvrtc", action="store_true", help="NVIDIA's compiler, of the extra test-cuda, has to be there")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A backend that is named and cannot run is an error, not a skip."""
+    try:
+        config.stash[BACKENDS] = names_to_run(config.getoption("--backends"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that asks for a `device` over all backends."""
+    refusals = metafunc.config.stash[BACKENDS]
+    if "device" in metafunc.fixturenames:
+        names = [name for name, refusal in refusals.items() if refusal is None]
+        metafunc.parametrize("device", names, indirect=True, scope="session")
+    if "refusal" in metafunc.fixturenames:
+        metafunc.parametrize("refusal", refusals.values(), ids=refusals.keys())
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> Device:
+    """A backend with its operations."""
+    return open_device(request.param)
 
 
 @pytest.fixture(autouse=True)

@@ -53,7 +53,7 @@ SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own 
     "models.sequential": {"embedding", "embedding_group", "layers"},  # they come first; configs name layers
 }
 STRANGERS = {"backends.cpu": "backends.cuda", "backends.cuda": "backends.cpu"}
-HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda"}
+HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda.library"}
 EVERYWHERE = {"numpy", "tqdm"} | sys.stdlib_module_names
 NEVER_AT_IMPORT = {"numba", "llvmlite", "cupy", "tqdm", "torch", "tensorflow", "keras", "jax", "matplotlib"}
 IMPORTERS = ("import_module", "__import__")
@@ -141,6 +141,11 @@ def floor_of(part: str) -> int:
     return next(number for number, floor in enumerate(FLOORS) if part in floor)
 
 
+def is_within(name: str, home: str) -> bool:
+    """Whether a module is another, or lies below it."""
+    return f"{name}.".startswith(f"{home}.")
+
+
 def find_wrong_directions(module: Module) -> list[str]:
     """Imports from a higher floor, or sideways without permission."""
     if module.name.split(".")[0] != part_of(module.name):
@@ -153,8 +158,8 @@ def find_wrong_directions(module: Module) -> list[str]:
         other = part_of(inner)
         sideways = {part, *SIDEWAYS.get(part, ()), *SIDEWAYS.get(module.name, ())}
         allowed = floor_of(other) < floor_of(part) or other in sideways
-        stranger = STRANGERS.get(module.name, "nobody")
-        if not allowed or (inner + ".").startswith(stranger + "."):
+        stranger = next((other for name, other in STRANGERS.items() if is_within(module.name, name)), "nobody")
+        if not allowed or is_within(inner, stranger):
             found.append(f"{module.name}:{line} imports {target}")
     return found
 
@@ -178,7 +183,7 @@ def find_foreign_imports(module: Module) -> list[str]:
     for target, line in find_imports(module):
         root = target.split(".")[0]
         home = HOME_OF.get(root)
-        at_home = home is not None and (module.name + ".").startswith(home + ".")
+        at_home = home is not None and is_within(module.name, home)
         if root not in EVERYWHERE and root != PACKAGE and not at_home:
             found.append(f"{module.name}:{line} imports {target}")
     return found
@@ -247,13 +252,14 @@ CHECKS = {
         Module("models.core", "from ..embedding import Embedding"),
         Module("backends.cpu", "from fastembed_layer.backends import cuda"),
         Module("backends.cpu", "from fastembed_layer.backends.cuda import Cuda"),
-        Module("backends.cuda", "from .cpu import Cpu"),
+        Module("backends.cuda.operations", "from fastembed_layer.backends.cpu import Cpu"),
         Module("nowhere", ""),
     ),
     find_foreign_imports: (
         Module("embedding", "import numba"),
         Module("backends.cpu", "from numba import njit"),
         Module("backends.cpu", "import cupy"),
+        Module("backends.cuda.operations", "import cupy"),
         Module("kernels.gather", "import cupy"),
         Module("models.core", "def draw():\n    import matplotlib.pyplot"),
         Module("tape", "__import__('torch')"),
@@ -270,7 +276,7 @@ HARMLESS = (
     Module("optimizers.adam", "from fastembed_layer.table import Table\nfrom .base import Optimizer"),
     Module("table", "if TYPE_CHECKING:\n    from fastembed_layer.optimizers import SGD\n    import numba"),
     Module("kernels.jit", "import numba\nfrom llvmlite import ir"),
-    Module("backends.cuda", "def load():\n    import cupy"),
+    Module("backends.cuda.library", "def load():\n    import cupy"),
     Module("layers", "from fastembed_layer.models.core import Dense"),
     Module("tape", "def much():\n    '''Say\n    much.'''\n" + "    pass\n" * 60),
 )

@@ -1,4 +1,4 @@
-"""`RowGradient`: what callers see of a gradient; its sums are judged in `backends/test_cpu.py`."""
+"""`RowGradient`: what callers see of a gradient; its sums are judged in `backends/test_operations.py`."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ the float32 numbers of a seed are its float64 numbers, cut short.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ WORD_MASK = np.uint64(0xFFFFFFFF)
 HALF_WORD = np.uint64(0x80000000)
 MULTIPLIER_0, MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+
+LOG_TWO, ROOT_HALF = math.log(2.0), math.sqrt(0.5)
+ODD_INVERSES = tuple(1.0 / odd for odd in range(23, 1, -2))
 
 # Coefficients of [2]_, highest power first: |p - 1/2| <= 0.425, then sqrt(-log p) <= 5, then beyond.
 CENTER_TOP = (
@@ -154,12 +158,30 @@ def evaluate_ratio(top: Any, bottom: Any, x: Any) -> Any:
 
 
 @inlined
+def natural_log(x: Any) -> Any:
+    """The logarithm of a positive number, from operations that give the same bits everywhere.
+
+    With ``x = m 2^e`` and m near 1, ``log m = 2 (s + s^3 / 3 + s^5 / 5 + ...)`` for ``s = (m - 1) / (m + 1)``, which is
+    below 0.172; the eleventh power of its square no longer counts. Each product has one sum that it can be fused with.
+    """
+    mantissa, exponent = math.frexp(x)
+    if mantissa < ROOT_HALF:
+        mantissa, exponent = mantissa + mantissa, exponent - 1
+    ratio = (mantissa - 1.0) / (mantissa + 1.0)
+    square, twice = ratio * ratio, ratio + ratio
+    tail = ODD_INVERSES[0]
+    for term in range(1, len(ODD_INVERSES)):
+        tail = tail * square + ODD_INVERSES[term]
+    return exponent * LOG_TWO + (twice * (square * tail) + twice)
+
+
+@inlined
 def upper_quantile(tail: Any) -> Any:
     """The number that a standard normal variable exceeds with probability `tail` <= 1/2, see [2]_."""
     center = 0.5 - tail
     if center <= 0.425:
         return center * evaluate_ratio(CENTER_TOP, CENTER_BOTTOM, 0.180625 - center * center)
-    root = np.sqrt(-np.log(tail))
+    root = np.sqrt(-natural_log(tail))
     if root <= 5.0:
         return evaluate_ratio(TAIL_TOP, TAIL_BOTTOM, root - 1.6)
     return evaluate_ratio(FAR_TOP, FAR_BOTTOM, root - 5.0)

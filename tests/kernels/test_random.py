@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 from typing import Any
 
@@ -18,6 +19,7 @@ from fastembed_layer.kernels.random import (
     TRUNCATED_NORMAL,
     UNIFORM,
     fill_random_rows,
+    natural_log,
     philox4x32,
     unit_from_bits,
     upper_quantile,
@@ -184,6 +186,11 @@ def test_float64_numbers_use_bits_that_float32_cannot_hold() -> None:
 def test_the_normal_quantile_agrees_with_scipy_and_the_standard_library(tail: float) -> None:
     assert upper_quantile(tail) == pytest.approx(-special.ndtri(tail), rel=1e-14, abs=1e-15)
     assert upper_quantile(tail) == pytest.approx(-NormalDist().inv_cdf(tail), rel=1e-14, abs=1e-15)
+
+
+@given(st.floats(2.0**-66, 1.0))
+def test_the_logarithm_is_that_of_the_standard_library_to_its_last_digits(x: float) -> None:
+    assert natural_log(x) == pytest.approx(math.log(x), rel=5e-16, abs=1e-17)
 
 
 DISTRIBUTION_FUNCTIONS = {

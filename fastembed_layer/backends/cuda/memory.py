@@ -1,0 +1,64 @@
+"""Memory on GPUs: allocations, copies, and what is left."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+BLOCK_BYTES = 1 << 26  # of a copy: each block passes through memory of its own on the way
+
+
+class DeviceMemory:
+    """The memory of all GPUs, over the array module `xp`."""
+
+    @property
+    def xp(self) -> Any:
+        """The array module of the GPU, or what stands in for it."""
+        raise NotImplementedError
+
+    def device_of(self, array: Any) -> int:
+        return int(array.device.id)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
+        with self.xp.cuda.Device(number):
+            return cast(Array, self.xp.empty(shape, dtype))
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
+        with self.xp.cuda.Device(number):
+            return cast(Array, self.xp.zeros(shape, dtype))
+
+    def from_host(self, array: Array, number: int = 0) -> Array:
+        out = self.empty(array.shape, array.dtype, number)
+        self.copy_into(out, array)
+        return out
+
+    def to_host(self, array: Array) -> Array:
+        return np.array(self.xp.asnumpy(array), order="C")
+
+    def copy_into(self, out: Array, source: Array) -> None:
+        with self.xp.cuda.Device(self.device_of(out)):
+            if out.ndim == 0:
+                out[...] = self.xp.array(source)
+                return
+            rows = max(1, BLOCK_BYTES * len(out) // max(1, out.nbytes))
+            for begin in range(0, len(out), rows):
+                # A copy on the right device; plain assignment would need the devices to see each other's memory.
+                out[begin : begin + rows] = self.xp.array(source[begin : begin + rows], order="C")
+            self.synchronize(self.device_of(out))
+
+    def available_memory(self, number: int = 0) -> int | None:
+        with self.xp.cuda.Device(number) as device:
+            return int(device.mem_info[0]) + int(self.xp.get_default_memory_pool().free_bytes())
+
+    def release_blocks(self) -> int:
+        pool = self.xp.get_default_memory_pool()
+        released = int(pool.free_bytes())
+        pool.free_all_blocks()
+        self.xp.get_default_pinned_memory_pool().free_all_blocks()
+        return released
+
+    def synchronize(self, number: int = 0) -> None:
+        self.xp.cuda.Device(number).synchronize()
