@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -120,6 +121,19 @@ def test_the_main_job_can_be_measured(load: Callable[[str], ModuleType], tmp_pat
     assert train() > 0
 
 
+def test_pairs_of_words_are_found_by_hand(load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load("benchmarks.word_vectors")
+    monkeypatch.setattr(module, "NEAREST", 1)
+    words = ["name", "names", "file", "files", "as", "a", "other"]
+    vectors = np.array([[1, 0.0], [1, 0.1], [0, 1.0], [1, -0.05], [1, 9], [1, 9], [5, 9]])
+    # "names" is nearest to neither: "files" is nearer to "name"; "name" is nearest to "names".
+    assert module.find_share_of_pairs(words, vectors) == 1 / 4
+    monkeypatch.setattr(module, "FREQUENT", 3)
+    assert module.find_share_of_pairs(words, vectors) == 1
+    with pytest.raises(ValueError, match="no word that occurs with and without an s"):
+        module.find_share_of_pairs(["a", "as", "other"], vectors)
+
+
 def test_most_files_hold_benchmarks(load: Callable[[str], ModuleType]) -> None:
     found = {name for name in FILES if find_benchmarks(load(f"benchmarks.{name}"))}
     assert found == set(FILES) - {"common", "rivals", "systems", "timing"}
@@ -178,6 +192,27 @@ def test_jobs_take_turns(load: Callable[[str], ModuleType]) -> None:
     assert [len(times) for times in samples.values()] == [2, 2]
 
 
+def test_a_slow_job_takes_the_fewest_turns_and_no_call_that_is_not_timed(
+    load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timing, called = load("benchmarks.timing"), []
+    monkeypatch.setattr(timing, "SLOW", 0.01)
+    jobs = {"quick": lambda: called.append("q"), "slow": lambda: called.append("s") or time.sleep(0.02)}
+    samples = timing.measure_in_turns(jobs, timing.Plan(turns=7, turn_seconds=0.0))
+    assert {name: len(times) for name, times in samples.items()} == {"quick": 7, "slow": timing.FEWEST_TURNS}
+    assert (called.count("q"), called.count("s")) == (1 + 2 * 7, 1 + timing.FEWEST_TURNS)
+
+
+def test_the_faster_way_to_copy_counts(load: Callable[[str], ModuleType]) -> None:
+    common = load("benchmarks.common")
+    source, target = np.arange(1000, dtype="uint8"), np.zeros(1000, "uint8")
+    common._copy_pieces(source, target, 7, 3, 990)
+    assert (target[3:990] == source[3:990]).all()
+    assert not target[:3].any()
+    assert not target[990:].any()
+    assert common.measure_copy_speed.__wrapped__(1 << 20, 1) > 1e6
+
+
 def test_a_line_holds_medians_and_their_ratios(load: Callable[[str], ModuleType]) -> None:
     page = load("page")
     run = fake_run(uniform={"fastembed_layer": [0.009, 0.004, 0.001], "torch": [0.028]})
@@ -208,6 +243,7 @@ def test_ratios_of_merged_runs_are_of_one_run(load: Callable[[str], ModuleType])
         ("seconds", 0.5e-6, "0.50 µs"),
         ("seconds per word", 2e-6, "500,000 words/s"),
         ("batches", 1.25, "1.25 batches"),
+        ("share", 0.4567, "45.7 %"),
     ],
 )
 def test_numbers_have_units(unit: str, value: float, text: str, load: Callable[[str], ModuleType]) -> None:
