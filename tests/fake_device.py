@@ -117,7 +117,9 @@ def bare(thing: Any) -> Any:
     if isinstance(thing, Table):
         return _bare_table(thing)
     if isinstance(thing, Parameter):
-        return SimpleNamespace(storage=bare(thing.storage), dtype=thing.dtype, shape=thing.shape)
+        return SimpleNamespace(
+            storage=bare(thing.storage), dtype=thing.dtype, shape=thing.shape, ndim=thing.ndim, size=thing.size
+        )
     raise TypeError(f"The device was handed a {type(thing).__name__} of the host.")
 
 
@@ -133,7 +135,13 @@ def _bare_table(table: Table) -> Any:
         moves=known.moves,
         row_rates=known.row_rates,
     )
-    shape = {"input_dim": table.input_dim, "output_dim": table.output_dim, "shape": table.shape, "ndim": 2}
+    shape = {
+        "input_dim": table.input_dim,
+        "output_dim": table.output_dim,
+        "shape": table.shape,
+        "ndim": 2,
+        "size": table.size,
+    }
     return SimpleNamespace(
         storage=bare(table.storage), dtype=table.dtype, idle=idle, row_rates=table.row_rates, **shape
     )
