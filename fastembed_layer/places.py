@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 
 HOST = "cpu:0"
-BACKENDS = {"cpu": "fastembed_layer.backends.cpu"}
+BACKENDS = {"cpu": "fastembed_layer.backends.cpu", "gpu": "fastembed_layer.backends.cuda"}
 DEVICE_KIND = "gpu"  # the kind of placement whose arrays carry `__cuda_array_interface__`
 BLOCK_BYTES = 1 << 26  # copied at a time
 

@@ -151,7 +151,8 @@ class Table(Parameter):
         if value.ndim != 2 or not (value.flags.carray if is_on_host(value) else value.flags.c_contiguous):
             raise ValueError(
                 "`value` of a table must be a writable C-contiguous matrix. "
-                f"Received: shape {value.shape}, strides {value.strides}, writable {value.flags.writeable}."
+                f"Received: shape {value.shape}, strides {value.strides}, "
+                f"writable {getattr(value.flags, 'writeable', True)}."
             )
         super().__init__(value, name, trainable)
         self.placement = placement_of(value)

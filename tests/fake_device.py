@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.contract import GroupedGradient
+from fastembed_layer.backends.contract import Backend, GroupedGradient
 from fastembed_layer.backends.cpu import CpuBackend
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
@@ -34,6 +34,12 @@ class FakeArray(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
         return {"shape": self.shape, "typestr": self.dtype.str, "version": 3}
+
+    @property
+    def flags(self) -> Any:
+        """Those that arrays of cupy have."""
+        flags = self.bare.flags
+        return SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous, owndata=flags.owndata)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError("Implicit conversion of an array on a device to a NumPy array is not allowed.")
@@ -94,7 +100,7 @@ class FakeArray(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 FORWARDED = {
-    *("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "flags", "strides", "T", "reshape", "flatten", "ravel"),
+    *("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "T", "reshape", "flatten", "ravel"),
     *("view", "swapaxes", "copy", "astype", "fill", "sum", "min", "max", "all", "any", "argmax", "argmin", "item"),
 }
 
@@ -111,7 +117,9 @@ def bare(thing: Any) -> Any:
     if isinstance(thing, Table):
         return _bare_table(thing)
     if isinstance(thing, Parameter):
-        return SimpleNamespace(storage=bare(thing.storage), dtype=thing.dtype, shape=thing.shape)
+        return SimpleNamespace(
+            storage=bare(thing.storage), dtype=thing.dtype, shape=thing.shape, ndim=thing.ndim, size=thing.size
+        )
     raise TypeError(f"The device was handed a {type(thing).__name__} of the host.")
 
 
@@ -127,17 +135,25 @@ def _bare_table(table: Table) -> Any:
         moves=known.moves,
         row_rates=known.row_rates,
     )
-    shape = {"input_dim": table.input_dim, "output_dim": table.output_dim, "shape": table.shape, "ndim": 2}
+    shape = {
+        "input_dim": table.input_dim,
+        "output_dim": table.output_dim,
+        "shape": table.shape,
+        "ndim": 2,
+        "size": table.size,
+    }
     return SimpleNamespace(
         storage=bare(table.storage), dtype=table.dtype, idle=idle, row_rates=table.row_rates, **shape
     )
 
 
-class FakeDevice(CpuBackend):
+class FakeDevice(Backend):
     """GPUs that compute on the CPU.
 
     Attributes
     ----------
+    operations : Backend
+        What computes.
     capacity : int
         Bytes of each device; may be set.
     devices : int
@@ -155,6 +171,7 @@ class FakeDevice(CpuBackend):
     """
 
     def __init__(self, capacity: int = 1 << 40, devices: int = 2):
+        self.operations: Backend = CpuBackend()
         self.capacity = capacity
         self.devices = devices
         self.reason: str | None = None
@@ -205,11 +222,14 @@ class FakeDevice(CpuBackend):
         weakref.finalize(memory, self._free, memory.nbytes).atexit = False
         return FakeArray(memory, number)
 
+    def synchronize(self, number: int = 0) -> None:
+        pass  # nothing is under way when an operation returns
+
     def _free(self, nbytes: int) -> None:
         self.used -= nbytes
 
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
-        return like(ids, super().gather_rows(bare(table), bare(ids), bare(out)))
+        return like(ids, self.operations.gather_rows(bare(table), bare(ids), bare(out)))
 
     def gather_bags(
         self,
@@ -221,7 +241,7 @@ class FakeDevice(CpuBackend):
         divisors: Array | None = None,
     ) -> Array:
         given = [bare(array) for array in (table, ids, offsets, scales)]
-        return like(ids, super().gather_bags(*given, combiner, bare(divisors)))
+        return like(ids, self.operations.gather_bags(*given, combiner, bare(divisors)))
 
     def gather_extremes(
         self,
@@ -233,23 +253,23 @@ class FakeDevice(CpuBackend):
         winners: Array | None = None,
     ) -> Array:
         given = [bare(array) for array in (table, ids, offsets, scales)]
-        return like(ids, super().gather_extremes(*given, combiner, bare(winners)))
+        return like(ids, self.operations.gather_extremes(*given, combiner, bare(winners)))
 
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
-        return like(gradient.ids, super().dot_rows(bare(table), bare(gradient)))
+        return like(gradient.ids, self.operations.dot_rows(bare(table), bare(gradient)))
 
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
-        return like(ids, super().offset_ids(*map(bare, (ids, columns, row_offsets, input_dims))))
+        return like(ids, self.operations.offset_ids(*map(bare, (ids, columns, row_offsets, input_dims))))
 
     def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
-        ids, bounds = super().offset_bags(*map(bare, (values, offsets, row_offsets, input_dims)))
+        ids, bounds = self.operations.offset_bags(*map(bare, (values, offsets, row_offsets, input_dims)))
         return like(values, ids), like(values, bounds)
 
     def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
-        return GroupedGradient(gradient, like(gradient.ids, super().group_gradient(bare(gradient)).keys))
+        return GroupedGradient(gradient, like(gradient.ids, self.operations.group_gradient(bare(gradient)).keys))
 
     def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
-        ids, sums = CpuBackend.sum_duplicates(CpuBackend(), bare(gradient))
+        ids, sums = self.operations.sum_duplicates(bare(gradient))
         return like(gradient.ids, ids), like(gradient.ids, sums)
 
     def update_rows(
@@ -262,10 +282,10 @@ class FakeDevice(CpuBackend):
         keep: float = 1.0,
     ) -> None:
         plain = GroupedGradient(bare(grouped.gradient), bare(grouped.keys))
-        super().update_rows(bare(table), plain, rule, [bare(slot) for slot in slots], scalars, keep)
+        self.operations.update_rows(bare(table), plain, rule, [bare(slot) for slot in slots], scalars, keep)
 
     def finish_rows(self, table: Table) -> None:
-        super().finish_rows(bare(table))
+        self.operations.finish_rows(bare(table))
 
     def update_dense(
         self,
@@ -276,12 +296,14 @@ class FakeDevice(CpuBackend):
         scalars: Sequence[float],
         keep: float = 1.0,
     ) -> None:
-        super().update_dense(bare(parameter), bare(gradient), rule, [bare(slot) for slot in slots], scalars, keep)
+        self.operations.update_dense(
+            bare(parameter), bare(gradient), rule, [bare(slot) for slot in slots], scalars, keep
+        )
 
     def fill_random(
         self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
     ) -> None:
-        super().fill_random(bare(out), seed, distribution, scalars, first_row)
+        self.operations.fill_random(bare(out), seed, distribution, scalars, first_row)
 
 
 def like(array: FakeArray, result: Any) -> FakeArray:

@@ -174,7 +174,7 @@ def test_the_placement_is_explained_by_its_sum(fake_gpu: FakeDevice, capsys: pyt
     layer = Embedding(ROWS, COLUMNS, name="words")
     layer.explain_placement()
     assert capsys.readouterr().out == (
-        "words: gpu:0 (the default was gpu:0, not built yet)\n"
+        "words: gpu:0, by default, not built yet\n"
         "table          31.2 KiB\n"
         "slots               0 B\n"
         "work space     24.0 MiB\n"
@@ -193,7 +193,7 @@ def test_a_table_that_went_to_the_cpu_is_explained_by_the_sum_on_the_gpu(
         layer(IDS)
     layer.explain_placement()
     explained = capsys.readouterr().out
-    assert explained.startswith("words: cpu:0 (the default was gpu:0)\n")
+    assert explained.startswith("words: cpu:0, since not everything fits on gpu:0\n")
     assert "available     280.0 MiB on gpu:0" in explained
 
 

@@ -191,7 +191,8 @@ def _check_out(out: Any, first_row: Any) -> None:
     if not getattr(out.flags, "writeable", True) or not (out.ndim <= 2 or out.flags.c_contiguous):
         raise ValueError(
             "`out` must be writable and, from three dimensions on, C-contiguous. "
-            f"Received: shape {out.shape}, strides {out.strides}, writable {out.flags.writeable}."
+            f"Received: shape {out.shape}, strides {out.strides}, "
+            f"writable {getattr(out.flags, 'writeable', True)}."
         )
     if not _is_integer(first_row):
         raise TypeError(f"`first_row` must be an integer. Received: {first_row!r}.")

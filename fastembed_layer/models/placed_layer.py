@@ -10,8 +10,7 @@ from fastembed_layer.checks import check_dimension
 from fastembed_layer.initializers.base import checked_dtype
 from fastembed_layer.models.layer import Layer
 from fastembed_layer.optimizers.slots import count_state_bytes
-from fastembed_layer.placement import Place, check_device, current_place, default_device, explain_lack_of_gpu
-from fastembed_layer.places import HOST
+from fastembed_layer.placement import Place, check_device, current_place, explain_lack_of_gpu
 from fastembed_layer.table import Table
 
 Self = TypeVar("Self", bound="PlacedLayer")
@@ -116,23 +115,21 @@ class PlacedLayer(Layer):
         return _add_estimates(self.table_shapes(), self.variable_dtype, optimizer, place)
 
     def explain_placement(self, optimizer: Any = None) -> None:
-        """Print why the tables live where they do: the sum of what they need on the device, and what is there.
+        """Print where the tables live and why: the sum of what they need where they were to go, and what is there.
 
         Parameters
         ----------
         optimizer : str, dict, type or Optimizer, optional
             As for `memory_estimate`.
         """
-        chosen = "chosen by the caller" if self.place.is_chosen else "the default"
-        built = "" if self.placed_tables() else ", not built yet"
-        print(f"{self.name}: {self.placement} ({chosen} was {self.place.device}{built})")
+        reason = "as the caller chose" if self.place.is_chosen else "by default"
+        if self.placement != self.place.device:
+            reason = f"since not everything fits on {self.place.device}"
+        print(f"{self.name}: {self.placement}, {reason}{'' if self.placed_tables() else ', not built yet'}")
         lack = explain_lack_of_gpu()
         if lack is not None:
             print(f"No GPU can be used. {lack}")
-        elif not self.place.is_chosen and self.placement == HOST:
-            print(self.memory_estimate(optimizer, default_device()).describe())
-            return
-        print(self.memory_estimate(optimizer).describe())
+        print(self.memory_estimate(optimizer, self.place.device).describe())
 
 
 def memory_estimate(
