@@ -27,11 +27,16 @@ class _Pool:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.wanted: int | None = None
+        self.default: int | None = None
         self.workers: _Workers | None = None
 
     def forget_threads(self) -> None:
-        """Start afresh in a forked child: the parent's threads do not exist there, and its lock may be held."""
+        """Start afresh in a forked child: the parent's threads do not exist there, and its lock may be held.
+
+        A child may have been given processors of its own, so the default is found anew; what was set stays.
+        """
         self.lock = threading.Lock()
+        self.default = None
         self.workers = None
 
 
@@ -103,7 +108,9 @@ def set_threads(count: int | None) -> int:
         raise ValueError(f"`count` must be a positive integer or None. Received: {count!r}.")
     previous = get_threads()
     with _pool.lock:
-        if count == _pool.wanted:
+        if count is None:
+            _pool.default = None
+        if count == _pool.wanted and count is not None:
             return previous
         _pool.wanted = count if count is None else int(count)
         workers, _pool.workers = _pool.workers, None
@@ -114,9 +121,11 @@ def set_threads(count: int | None) -> int:
 
 def get_threads() -> int:
     """Return how many threads the CPU kernels use in this process."""
-    if _pool.wanted is None:
-        _pool.wanted = _default_threads()
-    return _pool.wanted
+    if _pool.wanted is not None:
+        return _pool.wanted
+    if _pool.default is None:
+        _pool.default = _default_threads()
+    return _pool.default
 
 
 def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> list[Result]:
@@ -135,7 +144,7 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
     -------
     results : list
         What the calls returned, in the order of their ranges. When calls raise, the first error is raised after all
-        calls have ended, so that no thread still writes into the caller's arrays.
+        calls have ended, so that no thread still writes into the caller's arrays; the same holds for Ctrl-C.
     """
     parts = 1 if getattr(_inside, "a_task", False) else min(get_threads(), size // max(grain, 1))
     if parts <= 1:
@@ -145,11 +154,12 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
     _offer(shares[1:])
     for share in shares:  # the first is the caller's, and so is each that no thread has begun by then
         share.run()
-    for share in shares:
-        share.wait()
-    for share in shares:
-        if share.error is not None:
-            raise share.error
+    interrupt = _wait_for_all(shares)
+    for error in (share.error for share in shares):
+        if error is not None:
+            raise error
+    if interrupt is not None:
+        raise interrupt
     return [share.result for share in shares]
 
 
@@ -161,6 +171,7 @@ class _Share:
         self.result: Any = None
         self.error: BaseException | None = None
         self.claim = threading.Lock()
+        self.has_ended = False
         self.unfinished = threading.Lock()
         self.unfinished.acquire()
 
@@ -177,12 +188,24 @@ class _Share:
         finally:
             del task  # it holds the caller's arrays, whose memory the caller may want again at once
             _inside.a_task = False
+            self.has_ended = True
             self.unfinished.release()
 
     def wait(self) -> None:
         """Return when the work has been done."""
         with self.unfinished:
             pass
+
+
+def _wait_for_all(shares: list[_Share]) -> BaseException | None:
+    """Return when all work has been done; Ctrl-C does not end the wait, but is returned."""
+    interrupt = None
+    while running := [share for share in shares if not share.has_ended]:
+        try:
+            running[0].wait()
+        except BaseException as error:  # noqa: PERF203  of a signal's handler: here the main thread spends its time
+            interrupt = error
+    return interrupt
 
 
 def _offer(shares: list[_Share]) -> None:
@@ -221,14 +244,38 @@ def _positive_integer(text: str | None) -> int | None:
     return int(first) if first.isdecimal() and int(first) > 0 else None
 
 
-def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Processors that the container may use on average, rounded up; None without a quota."""
+def _cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
+    """Processors that this process may use on average, rounded up; None without a quota."""
+    quotas = [_read_quota(folder) for folder in _cgroup_folders(root, own)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _cgroup_folders(root: Path, own: Path) -> list[Path]:
+    """Folders of the groups that this process is in; a group is limited by all that it lies in.
+
+    Inside a container the root of the tree is its own group, and the path that the kernel tells may not exist there.
+    """
     try:
-        if (root / "cpu.max").exists():
-            quota, period = (root / "cpu.max").read_text().split()[:2]
+        groups = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        groups = []
+    folders = [root, root / "cpu"]
+    for _, controllers, path in (group for group in groups if len(group) == 3):
+        if controllers == "" or "cpu" in controllers.split(","):
+            top = root / "cpu" if controllers else root
+            parts = [part for part in path.split("/") if part not in ("", "..")]
+            folders += [top.joinpath(*parts[: depth + 1]) for depth in range(len(parts))]
+    return folders
+
+
+def _read_quota(folder: Path) -> int | None:
+    """The quota of one group, of version 2 or 1 of cgroups."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()[:2]
         else:
-            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text()
+            quota = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
         return math.ceil(int(quota) / int(period)) if int(quota) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None

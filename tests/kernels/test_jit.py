@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -220,6 +221,21 @@ def test_a_kernel_works_where_a_place_stops_being_writable(
     with caplog.at_level(logging.INFO, "fastembed_layer"):
         assert add_up(np.ones(3), 0, 3) == 3
     assert "was not cached: [Errno 13] Permission denied" in caplog.text
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["gone", "a file"])
+def test_a_kernel_works_where_its_folder_has_vanished(
+    replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cache"
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(folder))
+    add_up = make_kernel()
+    assert add_up(np.ones(3), 0, 3) == 3
+    shutil.rmtree(folder)
+    if replaced:
+        folder.touch()
+    assert add_up(np.ones(3, "float32"), 0, 3) == 3
+    assert make_kernel()(np.ones(3), 0, 3) == 3
 
 
 def test_a_full_disk_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

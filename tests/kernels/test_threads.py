@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def test_the_smallest_limit_wins(machine: pytest.MonkeyPatch) -> None:
 )
 def test_the_quota_of_cgroup_2_is_rounded_up(tmp_path: Path, text: str, expected: int | None) -> None:
     (tmp_path / "cpu.max").write_text(text)
-    assert threads._cgroup_quota(tmp_path) == expected
+    assert threads._cgroup_quota(tmp_path, tmp_path / "cgroup") == expected
 
 
 @pytest.mark.parametrize(("quota", "expected"), [("-1", None), ("250000", 3), ("100000", 1), ("none", None)])
@@ -138,11 +139,56 @@ def test_the_quota_of_cgroup_1_is_rounded_up(tmp_path: Path, quota: str, expecte
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(f"{quota}\n")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert threads._cgroup_quota(tmp_path) == expected
+    assert threads._cgroup_quota(tmp_path, tmp_path / "cgroup") == expected
 
 
 def test_without_cgroups_there_is_no_quota(tmp_path: Path) -> None:
-    assert threads._cgroup_quota(tmp_path) is None
+    assert threads._cgroup_quota(tmp_path, tmp_path / "cgroup") is None
+
+
+@pytest.mark.parametrize(
+    ("quotas", "own", "expected"),
+    [
+        ({"a/b": "300000 100000", "a": "max 100000"}, "0::/a/b\n", 3),
+        ({"a/b": "max 100000", "a": "200000 100000"}, "0::/a/b\n", 2),  # of the group around it
+        ({"a/b": "100000 100000"}, "0::/a\n", None),
+        ({".": "500000 100000"}, "0::/not/here\n", 5),  # in a container
+        ({"a": "100000 100000"}, "0::/../../a\n", 1),
+        ({"a": "100000 100000"}, "1:memory:/a\n0::/\n", None),
+        ({".": "500000 100000"}, "no groups at all", 5),
+    ],
+    ids=str,
+)
+def test_a_quota_of_any_group_around_the_process_counts(
+    tmp_path: Path, quotas: dict[str, str], own: str, expected: int | None
+) -> None:
+    for folder, quota in quotas.items():
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "cpu.max").write_text(quota)
+    (tmp_path / "cgroup").write_text(own)
+    assert threads._cgroup_quota(tmp_path, tmp_path / "cgroup") == expected
+
+
+def test_a_quota_of_a_group_of_version_1_counts(tmp_path: Path) -> None:
+    folder = tmp_path / "cpu" / "docker" / "a"
+    folder.mkdir(parents=True)
+    (folder / "cpu.cfs_quota_us").write_text("150000")
+    (folder / "cpu.cfs_period_us").write_text("100000")
+    (tmp_path / "cgroup").write_text("5:memory:/docker\n4:cpuacct,cpu:/docker/a\n")
+    assert threads._cgroup_quota(tmp_path, tmp_path / "cgroup") == 2
+
+
+def test_a_forked_child_finds_its_own_default_and_keeps_what_was_set(
+    machine: pytest.MonkeyPatch, run_in_child: Callable[[Callable[[], Any]], Any]
+) -> None:
+    def count_with_fewer_processors() -> int:
+        machine.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
+        return get_threads()
+
+    assert get_threads() == 16
+    assert run_in_child(count_with_fewer_processors) == 3
+    set_threads(5)
+    assert run_in_child(count_with_fewer_processors) == 5
 
 
 # ---- Every range once
@@ -334,6 +380,70 @@ def test_an_error_waits_for_all_ranges_where_the_system_refuses_threads(monkeypa
     with pytest.raises(ValueError, match="the last range"):
         run_parallel(fail_or_linger, 3, 1)
     assert sorted(ended) == [0, 1]
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+from fastembed_layer.kernels.threads import run_parallel, set_threads
+set_threads(2)
+ended, together = [], threading.Barrier(2)
+
+def work(begin, end):
+    together.wait(30)
+    if begin == 0:
+        return
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGINT)  # while the main thread waits for this range
+    time.sleep(0.3)
+    ended.append(begin)
+
+try:
+    run_parallel(work, 2, 1)
+except KeyboardInterrupt:
+    print(ended, run_parallel(lambda begin, end: begin, 2, 1))
+"""
+ENDING = """
+import os, sys, threading, time
+from fastembed_layer.kernels.threads import run_parallel, set_threads
+set_threads(3)
+
+def call_for_ever():
+    while True:
+        run_parallel(lambda begin, end: time.sleep(0.001), 3, 1)
+
+for _ in range(3):
+    threading.Thread(target=call_for_ever, daemon=True).start()
+time.sleep(0.2)
+if sys.argv[1] == "error":
+    run_parallel(lambda begin, end: 1 // 0, 3, 1)
+if sys.argv[1] == "exit in a task":
+    run_parallel(lambda begin, end: sys.exit(3), 3, 1)
+if sys.argv[1] == "fork":
+    if os.fork() == 0:
+        sys.exit(0 if run_parallel(lambda begin, end: begin, 3, 1) == [0, 1, 2] else 4)
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def run_script(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, which must end by itself."""
+    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c_is_raised_after_all_ranges_have_ended() -> None:
+    done = run_script(INTERRUPTED)
+    assert done.stdout == "[1] [0, 1]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [("end", 0), ("error", 1), ("exit in a task", 3)]
+    + [pytest.param("fork", 0, marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork"))],
+)
+def test_the_interpreter_ends_while_other_threads_call(how: str, status: int) -> None:
+    assert run_script(ENDING, how).returncode == status
 
 
 def test_calls_still_work_while_the_interpreter_ends() -> None:
