@@ -375,6 +375,73 @@ def test_an_id_in_a_bag_is_refused_with_its_place_in_the_bag() -> None:
         group(bags)
 
 
+@pytest.mark.parametrize(
+    ("offsets", "text"),
+    [
+        ([0, 2, 1, 3], r"must not decrease\. Received: offsets\[1\] = 2, offsets\[2\] = 1"),
+        ([0, 1, 9, 3], r"must not decrease\. Received: offsets\[2\] = 9, offsets\[3\] = 3"),
+        ([0, 1, 1, 4], r"must end at the number of values, 3\. Received: 4"),
+        ([1, 1, 2, 3], r"must be one-dimensional and start at 0"),
+        ([-1, 1, 2, 3], r"must be one-dimensional and start at 0"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("form", ["dict", "list"])
+def test_offsets_of_a_feature_that_do_not_fit_its_ids_are_refused(offsets: list[int], text: str, form: str) -> None:
+    group = EmbeddingGroup({"a": 4, "b": 5}, 2, combiner="sum")
+    before = [table.numpy() for table in group.tables]
+    parts = [[(np.array([1, 2, 3]), offsets), (np.array([1, 2]), [0, 1, 1, 2])][turn] for turn in (0, 1)]
+    for pair in (parts, parts[::-1]):
+        with pytest.raises(ValueError, match=f"`offsets` {text}"):
+            group(dict(zip("ab", pair, strict=True)) if form == "dict" else pair)
+    for table, then in zip(group.tables, before, strict=True):
+        assert_same_bits(table.storage, then)
+
+
+@pytest.mark.parametrize("combiner", [None, "mean", "max"])
+def test_read_only_and_strided_ids_are_taken(combiner: str | None) -> None:
+    group = EmbeddingGroup(DIMS, 2, combiner=combiner, embeddings_initializer=first_values(3))
+    expected, every_other = group(ROWS), np.repeat(ROWS, 2, axis=0)[::2]
+    for ids in (ROWS.copy(), ROWS.T.copy().T, every_other, ROWS.astype(">i4")):
+        ids.flags.writeable = False
+        assert_same_bits(group(ids), expected)
+        assert_same_bits(group(list(ids.T)), expected)
+    if combiner is not None:
+        offsets = np.repeat(np.arange(5, dtype="int32"), 2)[::2]
+        offsets.flags.writeable = False
+        assert_same_bits(group([(column, offsets) for column in every_other.T]), expected)
+
+
+@pytest.mark.parametrize("combiner", [None, "mean", "max"])
+def test_a_read_only_table_is_read_and_none_is_trained(combiner: str | None) -> None:
+    group = EmbeddingGroup(DIMS, [2, 3, 2], combiner=combiner, embeddings_initializer=first_values(3))
+    expected, tables = group(ROWS), group.tables
+    before = [table.numpy() for table in tables]
+    tables[1].storage.flags.writeable = False
+    with GradientTape() as tape:
+        output = group(ROWS)
+    assert_same_bits(output, expected)
+    with pytest.raises(ValueError, match=r"must be writable to be trained\. Received: a read-only array"):
+        optimizers.Adagrad(0.1).apply_gradients(zip(tape.gradient(output, tables), tables, strict=True))
+    for table, then in zip(tables, before, strict=True):
+        assert_same_bits(table.storage, then)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_bad_id_in_a_gradient_leaves_all_tables_as_they_were(place: int) -> None:
+    group = EmbeddingGroup(DIMS, [2, 3, 4], embeddings_initializer=first_values(3))
+    group.build()
+    _, gradients = train_once(group, ROWS, np.ones((4, 9), "float32"))
+    gradient, table = gradients[place]
+    bad = RowGradient(np.append(gradient.ids[1:], table.input_dim), gradient.values, gradient.shape)
+    gradients[place] = (bad, table)
+    before = group.get_weights()
+    with pytest.raises(IndexError):
+        optimizers.Adam(0.1).apply_gradients(gradients)
+    for array, then in zip(group.get_weights(), before, strict=True):
+        assert_same_bits(array, then)
+
+
 # ---- Models and training
 
 
@@ -479,7 +546,7 @@ def test_the_number_of_threads_does_not_change_a_bit(combiner: str | None) -> No
         return [output, *group.get_weights()]
 
     alone = train(1)
-    for threads in (2, 3):
+    for threads in (2, 3, 8):
         for one, many in zip(alone, train(threads), strict=True):
             assert_same_bits(many, one)
 
