@@ -224,6 +224,10 @@ def compare_word_vectors(scale: Scale) -> Iterator[Comparison]:
     yield Comparison(scale.texts.title, partial(word_vectors.measure_training, scale.texts))
 
 
+def compare_neighbours(scale: Scale) -> Iterator[Comparison]:
+    yield Comparison(scale.texts.title, lambda _: word_vectors.measure_neighbours(scale.texts))
+
+
 def _make_job(name: str, make: Callable[[], Job]) -> Job | None:
     try:
         return make()

@@ -60,10 +60,16 @@ def format_batches(size: float) -> str:
     return f"{size:.2f} batches"
 
 
+def format_share(share: float) -> str:
+    """Write a share in percent."""
+    return f"{100 * share:.1f} %"
+
+
 FORMATS: dict[str, Callable[[float], str]] = {
     "seconds": format_seconds,
     "seconds per word": format_speed,
     "batches": format_batches,
+    "share": format_share,
 }
 
 

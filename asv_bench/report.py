@@ -133,6 +133,14 @@ SECTIONS = (
         "seconds per word",
     ),
     Section(
+        "neighbours",
+        "How good these vectors are",
+        "After three passes each: the share of words, among the 10,000 most frequent, for which the same word with or "
+        "without an s is one of the ten nearest. In brackets: the share, in times of this package's.",
+        comparisons.compare_neighbours,
+        "share",
+    ),
+    Section(
         "memory",
         "Memory of a step",
         "What a step of this package allocates at its peak, the result of the lookup included and nothing kept from "
@@ -177,7 +185,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure_line(section: Section, comparison: Comparison, plan: Plan, copy_speed: float) -> dict[str, Any]:
-    """Measure one line of a table, and print it."""
+    """Measure one line of a table, and print it and how long that took."""
+    start = time.perf_counter()
     result = {
         "section": section.name,
         "case": comparison.case,
@@ -185,7 +194,8 @@ def measure_line(section: Section, comparison: Comparison, plan: Plan, copy_spee
         "samples": comparison.measure(plan),
     }
     [lines] = page.merge_runs([{"results": [result]}]).values()
-    print(f"{section.title}\n{page.format_table(lines, section.unit)}\n", flush=True)
+    seconds = time.perf_counter() - start
+    print(f"{section.title} ({seconds:.0f} s)\n{page.format_table(lines, section.unit)}\n", flush=True)
     return result
 
 

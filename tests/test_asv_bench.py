@@ -120,6 +120,19 @@ def test_the_main_job_can_be_measured(load: Callable[[str], ModuleType], tmp_pat
     assert train() > 0
 
 
+def test_pairs_of_words_are_found_by_hand(load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load("benchmarks.word_vectors")
+    monkeypatch.setattr(module, "NEAREST", 1)
+    words = ["name", "names", "file", "files", "as", "a", "other"]
+    vectors = np.array([[1, 0.0], [1, 0.1], [0, 1.0], [1, -0.05], [1, 9], [1, 9], [5, 9]])
+    # "names" is nearest to neither: "files" is nearer to "name"; "name" is nearest to "names".
+    assert module.find_share_of_pairs(words, vectors) == 1 / 4
+    monkeypatch.setattr(module, "FREQUENT", 3)
+    assert module.find_share_of_pairs(words, vectors) == 1
+    with pytest.raises(ValueError, match="no word that occurs with and without an s"):
+        module.find_share_of_pairs(["a", "as", "other"], vectors)
+
+
 def test_most_files_hold_benchmarks(load: Callable[[str], ModuleType]) -> None:
     found = {name for name in FILES if find_benchmarks(load(f"benchmarks.{name}"))}
     assert found == set(FILES) - {"common", "rivals", "systems", "timing"}
@@ -208,6 +221,7 @@ def test_ratios_of_merged_runs_are_of_one_run(load: Callable[[str], ModuleType])
         ("seconds", 0.5e-6, "0.50 µs"),
         ("seconds per word", 2e-6, "500,000 words/s"),
         ("batches", 1.25, "1.25 batches"),
+        ("share", 0.4567, "45.7 %"),
     ],
 )
 def test_numbers_have_units(unit: str, value: float, text: str, load: Callable[[str], ModuleType]) -> None:

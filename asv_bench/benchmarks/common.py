@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import cycle
 from typing import Any
 
@@ -65,12 +65,12 @@ class Workload:
 
     def batches(self, dtype: Any = np.int64) -> list[Array]:
         """Return the batches that are taken in turn; equal workloads give equal ids."""
-        return [_draw_ids(self, seed).astype(dtype).reshape(self.shape) for seed in range(BATCHES)]
+        return [ids.astype(dtype).reshape(self.shape) for ids in _draw_batches(self)]
 
     def gradient(self, bags: bool = False) -> Array:
         """Return a gradient of the rows, or of the bags, of a batch."""
         shape = (self.shape[0], self.columns) if bags else (*self.shape, self.columns)
-        return np.random.default_rng(BATCHES).normal(scale=0.01, size=shape).astype(np.float32)
+        return _draw_gradient(shape).copy()
 
     def change(self, **fields: Any) -> Workload:
         """Return the same workload with other values of some attributes."""
@@ -102,8 +102,7 @@ class Features:
 
     def gradient(self) -> Array:
         """Return a gradient of the vectors of a batch, shape (batch_size, features, columns)."""
-        shape = (self.batch_size, len(self.rows), self.columns)
-        return np.random.default_rng(BATCHES).normal(scale=0.01, size=shape).astype(np.float32)
+        return _draw_gradient((self.batch_size, len(self.rows), self.columns)).copy()
 
 
 CLICKS = Features(tuple(np.geomspace(10, 1_000_000, 26).astype(int).tolist()), 16, 2048)
@@ -114,6 +113,19 @@ SIZES = {
 }
 ASV_SIZES = ("small",)  # the table of "peers" takes minutes to fill for all; `report.py` measures it
 PUBLIC_CASE = Workload(793_471, 512, (128, 20))
+
+
+@lru_cache(maxsize=1)
+def _draw_gradient(shape: tuple[int, ...]) -> Array:
+    """Draw a gradient; all participants of a comparison ask for the same, and drawing takes longer than a step."""
+    gradient = np.random.default_rng(BATCHES).standard_normal(shape, np.float32)
+    gradient *= np.float32(0.01)
+    return gradient
+
+
+@lru_cache(maxsize=2)
+def _draw_batches(workload: Workload) -> list[Array]:
+    return [_draw_ids(workload, seed) for seed in range(BATCHES)]
 
 
 def _draw_ids(workload: Workload, seed: int) -> Array:
@@ -141,7 +153,7 @@ def use_threads() -> None:
 
 @cache
 def _count_distinct(workload: Workload) -> float:
-    return float(np.mean([len(np.unique(batch)) for batch in workload.batches()]))
+    return float(np.mean([len(np.unique(batch)) for batch in _draw_batches(workload)]))
 
 
 def count_lookup_bytes(workload: Workload, bags: bool = False) -> float:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from .common import ASV_SIZES, SIZES
-from .rivals import IMPLEMENTATIONS, make_job
+import numpy as np
 
-OPTIMIZERS = ("sgd", "adagrad")
+from .common import ASV_SIZES, DISTRIBUTIONS, SIZES, count_lookup_bytes, measure_copy_speed
+from .rivals import IMPLEMENTATIONS, make_job
+from .timing import Plan, measure_in_turns
+
+OPTIMIZERS = ("sgd", "adagrad", "rowwise_adagrad")
 
 
 class BagLookup:
     """The sum of each bag."""
 
-    params = (IMPLEMENTATIONS, ("uniform", "zipf"), ASV_SIZES)
+    params = (IMPLEMENTATIONS, DISTRIBUTIONS, ASV_SIZES)
     param_names = ("implementation", "ids", "size")
 
     def setup(self, implementation: str, ids: str, size: str) -> None:
@@ -32,3 +35,19 @@ class BagStep:
 
     def time_step(self, *_: object) -> None:
         self.job()
+
+
+class BagLimit:
+    """How many times longer a sum of bags takes than moving its bytes at the speed of a copy, in the same run."""
+
+    params = (DISTRIBUTIONS, ASV_SIZES)
+    param_names = ("ids", "size")
+    unit = "times the limit"
+
+    def setup(self, ids: str, size: str) -> None:
+        self.workload = SIZES[size].change(ids=ids)
+        self.job = make_job("fastembed_layer", "bag_lookup", self.workload)
+
+    def track_lookup(self, *_: object) -> float:
+        [samples] = measure_in_turns({"lookup": self.job}, Plan(turns=5)).values()
+        return float(np.median(samples)) * measure_copy_speed() / count_lookup_bytes(self.workload, bags=True)

@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import cache
 
 from .rivals import find_missing
-from .timing import Plan
+from .timing import ONCE, Plan
 
 PACKAGES = ("fastembed_layer", "numpy", "torch", "keras", "gensim")
 MOST_TURNS = 7
@@ -49,6 +50,18 @@ def timeraw_first_lookup() -> str:
     return FIRST_RESULT
 
 
+class FirstStep:
+    """Seconds to the end of the first training step, with the kernels on disk as from the second process on, or not."""
+
+    params = ("kernels on disk", "nothing on disk")
+    param_names = ("cache",)
+    unit = "seconds"
+    timeout = 300
+
+    def track_first_step(self, cache: str) -> float:
+        return _measure_both_once()[cache][0]
+
+
 def measure_imports(plan: Plan) -> dict[str, list[float]]:
     """Return the seconds that the imports of the installed packages take, in turns; numpy's is part of each."""
     packages = [package for package in PACKAGES if not find_missing((package,))]
@@ -69,6 +82,11 @@ def measure_first_steps(plan: Plan) -> dict[str, list[float]]:
             for name in reversed(samples):
                 samples[name].append(_time_script(FIRST_STEP, NUMBA_CACHE_DIR=folder))
     return samples
+
+
+@cache
+def _measure_both_once() -> dict[str, list[float]]:
+    return measure_first_steps(ONCE)
 
 
 def _time_import(package: str) -> float:

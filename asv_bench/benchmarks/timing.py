@@ -28,9 +28,9 @@ class Plan(NamedTuple):
         Seconds after which no further turn is taken, once there have been `FEWEST_TURNS`.
     """
 
-    turns: int = 21
+    turns: int = 15
     turn_seconds: float = 0.05
-    longest: float = 20.0
+    longest: float = 6.0
 
 
 ONCE = Plan(turns=1, turn_seconds=0.0, longest=0.0)
