@@ -176,6 +176,28 @@ def test_a_child_forked_inside_a_parallel_task_trains_too() -> None:
 
 @needs_fork
 @pytest.mark.usefixtures("_split_small_work")
+def test_children_forked_while_other_threads_run_kernels_train_too() -> None:
+    expected, stop = train(0), threading.Event()
+
+    def keep_training() -> None:
+        while not stop.is_set():
+            train(1)
+
+    beside = [threading.Thread(target=keep_training) for _ in range(2)]
+    for thread in beside:
+        thread.start()
+    try:
+        outcomes = [fork_and_run(lambda: train(0)) for _ in range(8)]
+    finally:
+        stop.set()
+        for thread in beside:
+            thread.join(PATIENCE)
+    for outcome in [*outcomes, train(0)]:
+        assert_alike(outcome, expected)
+
+
+@needs_fork
+@pytest.mark.usefixtures("_split_small_work")
 @pytest.mark.parametrize("owner", [threads._pool, buffers._free], ids=["threads", "buffers"])
 def test_a_child_forked_while_another_thread_holds_a_lock_of_ours_does_not_wait_for_it(owner: Any) -> None:
     expected = train(0)
@@ -378,7 +400,9 @@ print("{}")
 
 
 @needs_fork
-@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+@pytest.mark.parametrize("layer", ["workqueue", "omp", "tbb"])
 def test_calls_inside_and_beside_parallel_regions_of_numba_are_right(layer: str) -> None:
     """Whatever threading layer a user's own parallel code runs on."""
+    if layer == "tbb":
+        pytest.importorskip("numba.np.ufunc.tbbpool", reason="Intel's TBB is not installed", exc_type=ImportError)
     finish_step(start_step(layer, code=BESIDE_NUMBA, NUMBA_THREADING_LAYER=layer))

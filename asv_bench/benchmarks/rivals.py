@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -201,19 +202,33 @@ class Keras(System):
         layer = self._layer(workload)
         return take_turns(self.tensorflow.function(layer.call), self._batches(workload))
 
+    def bag_lookup(self, workload: Workload) -> Job:
+        layer = self._layer(workload)
+        return take_turns(self.tensorflow.function(lambda ids: self._sum(layer(ids))), self._batches(workload))
+
     def training_step(self, workload: Workload, optimizer: str) -> Job:
+        return self._step(workload, optimizer, lambda rows: rows, workload.gradient())
+
+    def bag_step(self, workload: Workload, optimizer: str) -> Job:
+        return self._step(workload, optimizer, self._sum, workload.gradient(bags=True))
+
+    def _sum(self, rows: Any) -> Any:
+        """Sum the rows of a bag, as a layer of Keras behind an `Embedding` does."""
+        return self.tensorflow.reduce_sum(rows, axis=1)
+
+    def _step(self, workload: Workload, optimizer: str, combine: Callable[[Any], Any], d_output: Any) -> Job:
         if optimizer not in self.optimizers:
             raise NotImplementedError(f"Keras has no optimizer {optimizer}")
         layer, update = self._layer(workload), self.optimizers[optimizer]()
         weights = layer.trainable_weights
         update.build(weights)
-        d_rows = self.tensorflow.constant(workload.gradient())
+        gradient = self.tensorflow.constant(d_output)
 
         @self.tensorflow.function
         def step(ids: Any) -> None:
             with self.tensorflow.GradientTape() as tape:
-                rows = layer(ids)
-            update.apply(tape.gradient(rows, weights, output_gradients=d_rows), weights)
+                output = combine(layer(ids))
+            update.apply(tape.gradient(output, weights, output_gradients=gradient), weights)
 
         return take_turns(step, self._batches(workload))
 
