@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -189,6 +190,27 @@ def test_jobs_take_turns(load: Callable[[str], ModuleType]) -> None:
     samples = timing.measure_in_turns(jobs, timing.Plan(turns=2, turn_seconds=0.0))
     assert "".join(called) == "ab" + "aabb" * 2  # how long does a call take; then one call untimed, one timed
     assert [len(times) for times in samples.values()] == [2, 2]
+
+
+def test_a_slow_job_takes_the_fewest_turns_and_no_call_that_is_not_timed(
+    load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timing, called = load("benchmarks.timing"), []
+    monkeypatch.setattr(timing, "SLOW", 0.01)
+    jobs = {"quick": lambda: called.append("q"), "slow": lambda: called.append("s") or time.sleep(0.02)}
+    samples = timing.measure_in_turns(jobs, timing.Plan(turns=7, turn_seconds=0.0))
+    assert {name: len(times) for name, times in samples.items()} == {"quick": 7, "slow": timing.FEWEST_TURNS}
+    assert (called.count("q"), called.count("s")) == (1 + 2 * 7, 1 + timing.FEWEST_TURNS)
+
+
+def test_the_faster_way_to_copy_counts(load: Callable[[str], ModuleType]) -> None:
+    common = load("benchmarks.common")
+    source, target = np.arange(1000, dtype="uint8"), np.zeros(1000, "uint8")
+    common._copy_pieces(source, target, 7, 3, 990)
+    assert (target[3:990] == source[3:990]).all()
+    assert not target[:3].any()
+    assert not target[990:].any()
+    assert common.measure_copy_speed.__wrapped__(1 << 20, 1) > 1e6
 
 
 def test_a_line_holds_medians_and_their_ratios(load: Callable[[str], ModuleType]) -> None:
