@@ -91,4 +91,5 @@ def main(sanitizer: str, is_planted: bool) -> None:
     print("clean")
 
 
-main(sys.argv[1], "planted" in sys.argv)
+if __name__ == "__main__":
+    main(sys.argv[1], "planted" in sys.argv)
