@@ -1,6 +1,6 @@
 // Rows combined by bag, and dot products of rows: functions of a bag or a position, over rows found in any way. The
-// lanes of a row of threads own the columns of a bag, and take several columns each in one walk over its positions. All of
-// them find each row, also those that have no column left: a rule may need all lanes to move a row.
+// lanes of a row of threads own the columns of a bag, and take several columns each in one walk over its positions. All
+// of them find each row, also those that have no column left: a rule may need all lanes to move a row.
 
 #define SIDE_BY_SIDE 4  // columns of a lane whose sums grow together
 

@@ -1,6 +1,6 @@
-// Random numbers that depend on (seed, row, column) and on nothing else; the formulas are those of random.py, and so are
-// the bits: where the other compiler fuses a multiplication with an addition it is written out here, and this file is
-// compiled without any further fusing.
+// Random numbers that depend on (seed, row, column) and on nothing else; the formulas are those of random.py, and so
+// are the bits: where the other compiler fuses a multiplication with an addition it is written out here, and this file
+// is compiled without any further fusing.
 
 #define UNIFORM 0
 #define NORMAL 1

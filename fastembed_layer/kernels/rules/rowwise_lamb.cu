@@ -54,7 +54,8 @@ __device__ void move_idle_rowwise_lamb(const State &state, Value *target, const 
         double present = series.shrink(record + 1), keep = present / shrink;
         double rate = series.at(record, 1) * present * exp(constants[0] * (double)step);
         double epsilon = constants[2] * series.at(record, 2) * present;
-        Direction direction = {state.slots[0], state.slots[1], rate, exp(0.5 * constants[1] * (double)step), epsilon};
+        double fade = exp(0.5 * constants[1] * (double)step);
+        Direction direction = {state.slots[0], state.slots[1], rate, fade, epsilon};
         double of_direction;
         double ratio = trust_ratio(target, keep, direction, state.columns, &of_direction);
         if (of_direction == 0 || power_of(constants[0], step) == 0)
