@@ -11,7 +11,7 @@ from typing import Any
 
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
-from fastembed_layer.kernels.update import add_scaled, scale_at, source_of
+from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at, source_of
 
 BLOCK = 8  # products that are summed side by side: one sum alone waits for itself
 
@@ -54,27 +54,6 @@ def is_row(table: Any, ids: Any, position: Any) -> Any:
     return 0 <= ids[position] < table.shape[0]
 
 
-@inlined
-def add_four(total: Any, table: Any, ids: Any, scales: Any, begin: Any) -> Any:
-    """Add four rows one after the other while each column's sum stays in a register."""
-    first, second, third, fourth = (
-        table[ids[begin]],
-        table[ids[begin + 1]],
-        table[ids[begin + 2]],
-        table[ids[begin + 3]],
-    )
-    one, two = scale_at(scales, begin, total), scale_at(scales, begin + 1, total)
-    three, four = scale_at(scales, begin + 2, total), scale_at(scales, begin + 3, total)
-    if one == 0 or two == 0 or three == 0 or four == 0:  # what is left out counts for nothing, even where it is NaN
-        for position in range(begin, begin + 4):
-            add_scaled(total, table[ids[position]], scales, position)
-    else:
-        for column in range(len(total)):
-            total[column] = (
-                ((total[column] + one * first[column]) + two * second[column]) + three * third[column]
-            ) + four * fourth[column]
-
-
 @kernel
 def gather_bags(
     table: Any, ids: Any, offsets: Any, scales: Any, divide_by: int, out: Any, divisors: Any, begin: int, end: int
@@ -86,17 +65,13 @@ def gather_bags(
     for bag in range(begin, end):
         total, position, after = out[bag], offsets[bag], offsets[bag + 1]
         total[:] = 0
-        while position + 4 <= after:
-            for nearest in range(position, position + 4):
+        while position < after:
+            stop = min(position + STRETCH, after)
+            for nearest in range(position, stop):
                 if not is_row(table, ids, nearest):
                     return nearest
-            add_four(total, table, ids, scales, position)
-            position += 4
-        while position < after:
-            if not is_row(table, ids, position):
-                return position
-            add_scaled(total, table[ids[position]], scales, position)
-            position += 1
+            add_rows(total, table, None, ids, scales, position, stop)
+            position = stop
         divisors[bag] = measure_bag(scales, offsets[bag], after, divide_by)
         divide_bag(total, divisors[bag])
     return -1

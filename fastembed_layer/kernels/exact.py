@@ -18,7 +18,8 @@ from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
 from fastembed_layer.kernels.rules import ROW_RULES
 from fastembed_layer.kernels.rules.row_rule import RowRule
-from fastembed_layer.kernels.update import add_scaled, scale_at, step_row, sum_segment
+from fastembed_layer.kernels.sums import add_scaled, scale_at
+from fastembed_layer.kernels.update import step_row, sum_segment
 
 
 @inlined

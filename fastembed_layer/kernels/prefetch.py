@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-AHEAD = 12  # rows between a prefetch and its use; 8 to 20 measured alike
+AHEAD = 16  # rows between a prefetch and its use; 8 to 20 measured alike
 CACHE_LINE = 64  # bytes
 READ, SECOND_LEVEL, DATA = 0, 2, 1  # arguments of llvm.prefetch; the first-level cache keeps too few lines under way
 

@@ -13,27 +13,7 @@ from fastembed_layer.kernels.group import end_segment, first_segment, key_id, ke
 from fastembed_layer.kernels.idle import copy_row, scale_row, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
-
-
-@inlined
-def source_of(sources: Any, position: Any) -> Any:
-    """The gradient vector that belongs to a position."""
-    if sources is None:
-        return position
-    return sources[position]
-
-
-@inlined
-def add_scaled(total: Any, vector: Any, scales: Any, position: Any) -> Any:
-    """Add one gradient vector, times its scale where there are scales."""
-    if scales is None:
-        for column in range(len(total)):
-            total[column] += vector[column]
-    else:
-        scale = scales[position]
-        if scale != 0:  # what is left out counts for nothing, even where it is NaN
-            for column in range(len(total)):
-                total[column] += scale * vector[column]
+from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at, source_of
 
 
 @inlined
@@ -43,24 +23,6 @@ def add_won(total: Any, vector: Any, winner: Any, place: Any, scales: Any, posit
     for column in range(len(total)):
         part = scale * vector[column]
         total[column] += part if winner[column] == place else total.dtype.type(0)
-
-
-@inlined
-def scale_at(scales: Any, position: Any, like: Any) -> Any:
-    """The scale of a position; where there are no scales 1, in the type of an array."""
-    if scales is None:
-        return like.dtype.type(1)
-    return scales[position]
-
-
-@inlined
-def add_gradient(total: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any, position: Any) -> Any:
-    """Add the gradient that belongs to a position."""
-    source = source_of(sources, position)
-    if winners is None:
-        add_scaled(total, values[source], scales, position)
-    else:
-        add_won(total, values[source], winners[source], places[position], scales, position)
 
 
 @inlined
@@ -80,9 +42,18 @@ def sum_segment(
 ) -> Any:  # fmt: skip
     """Sum the gradient vectors of one id in the order of their positions."""
     total[:] = 0
-    for position in range(begin, end):
-        prefetch_step(state, keys, values, sources, position)
-        add_gradient(total, values, sources, scales, winners, places, key_position(keys[position]))
+    while begin < end:
+        stop = min(begin + STRETCH, end)
+        for position in range(begin, stop):
+            prefetch_step(state, keys, values, sources, position)
+        if winners is None:
+            add_rows(total, values, keys, sources, scales, begin, stop)
+        else:
+            for position in range(begin, stop):
+                place = key_position(keys[position])
+                source = source_of(sources, place)
+                add_won(total, values[source], winners[source], places[place], scales, place)
+        begin = stop
 
 
 @kernel

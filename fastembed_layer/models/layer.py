@@ -275,7 +275,7 @@ class Layer(Module):
 
     def refuse_unsupported_mask(self, masks: Any) -> None:
         """Raise the error of a layer that a mask reaches and that does not know what to do with it."""
-        if self.supports_masking or self._is_composite:
+        if masks is None or self.supports_masking or self._is_composite:
             return
         if any(mask is not None for mask in (masks if isinstance(masks, list) else [masks])):
             raise TypeError(

@@ -121,7 +121,9 @@ def declared_shape(keywords: dict[str, Any]) -> Shape | None:
 
 def is_symbolic(inputs: Any) -> bool:
     """Tell whether a layer is being called on symbolic tensors."""
-    return any(isinstance(tensor, SymbolicTensor) for tensor in as_list(inputs))
+    if isinstance(inputs, list | tuple):
+        return any(isinstance(tensor, SymbolicTensor) for tensor in inputs)
+    return isinstance(inputs, SymbolicTensor)
 
 
 def as_list(inputs: Any) -> list[Any]:

@@ -1,0 +1,96 @@
+"""Sums of rows: what the lookup of bags and the update of tables share.
+
+Both add rows of a matrix that is not read in its order, each with a number of its own or without. `place_of` tells
+which entry of `sources` and `scales` belongs to a position: the position itself, or the one that a sorted key holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastembed_layer.kernels.blocks import (
+    NARROW,
+    SHORT,
+    WIDE,
+    add_scaled_to_block,
+    add_to_block,
+    load_narrow,
+    load_one,
+    load_short,
+    load_wide,
+    store_block,
+)
+from fastembed_layer.kernels.group import key_position
+from fastembed_layer.kernels.jit import inlined
+
+STRETCH = 64  # rows that are added at a time; a sum is loaded and stored once for them, and they stay in the cache
+
+
+@inlined
+def place_of(keys: Any, position: Any) -> Any:
+    """The place in the batch that belongs to a position."""
+    if keys is None:
+        return position
+    return key_position(keys[position])
+
+
+@inlined
+def source_of(sources: Any, place: Any) -> Any:
+    """The row that belongs to a place."""
+    if sources is None:
+        return place
+    return sources[place]
+
+
+@inlined
+def scale_at(scales: Any, place: Any, like: Any) -> Any:
+    """The scale of a place; where there are no scales 1, in the type of an array."""
+    if scales is None:
+        return like.dtype.type(1)
+    return scales[place]
+
+
+@inlined
+def add_scaled(total: Any, vector: Any, scales: Any, place: Any) -> Any:
+    """Add one vector, times its scale where there are scales."""
+    if scales is None:
+        for column in range(len(total)):
+            total[column] += vector[column]
+    else:
+        scale = scales[place]
+        if scale != 0:  # what is left out counts for nothing, even where it is NaN
+            for column in range(len(total)):
+                total[column] += scale * vector[column]
+
+
+@inlined
+def sum_block(block: Any, matrix: Any, keys: Any, sources: Any, scales: Any, column: Any, begin: Any, end: Any) -> Any:
+    """Add to a block the columns from `column` on of the rows of some positions, one after the other."""
+    for position in range(begin, end):
+        place = place_of(keys, position)
+        if scales is None:
+            block = add_to_block(block, matrix, source_of(sources, place), column)
+        else:
+            scale = scales[place]
+            if scale != 0:  # what is left out counts for nothing, even where it is NaN
+                block = add_scaled_to_block(block, matrix, source_of(sources, place), column, scale)
+    return block
+
+
+@inlined
+def add_rows(total: Any, matrix: Any, keys: Any, sources: Any, scales: Any, begin: Any, end: Any) -> Any:
+    """Add the rows of some positions in their order, by blocks of columns whose sums stay in registers meanwhile."""
+    rows = matrix, keys, sources, scales
+    size, nbytes, column = len(total), total.itemsize, 0
+    while column + WIDE // nbytes <= size:
+        store_block(sum_block(load_wide(total, column), *rows, column, begin, end), total, column)
+        column += WIDE // nbytes
+    while column + NARROW // nbytes <= size:
+        store_block(sum_block(load_narrow(total, column), *rows, column, begin, end), total, column)
+        column += NARROW // nbytes
+    while column + SHORT // nbytes <= size:
+        store_block(sum_block(load_short(total, column), *rows, column, begin, end), total, column)
+        column += SHORT // nbytes
+    while column < size:
+        store_block(sum_block(load_one(total, column), *rows, column, begin, end), total, column)
+        column += 1
