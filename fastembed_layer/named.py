@@ -92,7 +92,13 @@ class NamedObjects(Generic[Thing]):
     def _from_mapping(self, config: Mapping[str, Any]) -> Thing:
         if "class_name" not in config:
             raise ValueError(f"A {self.kind} config needs the key 'class_name'. Received: {dict(config)!r}.")
-        return self._build(self._find(config["class_name"]), dict(config.get("config") or {}))
+        name, arguments = config["class_name"], config.get("config") or {}
+        if not isinstance(name, str) or not isinstance(arguments, Mapping):
+            raise TypeError(
+                f"The {self.kind} config must have a string under 'class_name' and a dict under 'config'. "
+                f"Received: {dict(config)!r}."
+            )
+        return self._build(self._find(name), dict(arguments))
 
     def _build(self, cls: type[Thing], arguments: dict[str, Any]) -> Thing:
         from_config = getattr(cls, "from_config", None)

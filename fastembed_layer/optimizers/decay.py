@@ -31,7 +31,10 @@ class WeightDecay:
 
     def exclude(self, parameters: Any, patterns: Any) -> None:
         """Leave out weights, themselves or by regular expressions that are searched for in their names."""
-        self._excluded += [*(parameters or []), *(patterns or [])]
+        self._excluded += [
+            *_checked_list(parameters, "var_list", Parameter, "weights"),
+            *_checked_list(patterns, "var_names", str, "regular expressions"),
+        ]
 
     def penalise(self, parameters: Iterable[Parameter]) -> None:
         """Note weights whose L2 penalty is applied as a decay, in this step and perhaps in later ones."""
@@ -60,3 +63,20 @@ class WeightDecay:
                 f"Received: {rate} * {learning_rate}."
             )
         return keep
+
+
+def _checked_list(members: Any, argument: str, kind: type, described: str) -> list[Any]:
+    """Return a list of one kind of thing; of a string the letters would be taken for names."""
+    found = [] if members is None else members
+    if not isinstance(found, list | tuple | set) or not all(isinstance(member, kind) for member in found):
+        raise TypeError(f"`{argument}` must be a list of {described}. Received: {members!r}.")
+    for pattern in found if kind is str else ():
+        _check_pattern(pattern, argument)
+    return list(found)
+
+
+def _check_pattern(pattern: str, argument: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"`{argument}` must hold regular expressions: {error}. Received: {pattern!r}.") from error

@@ -19,13 +19,34 @@ Pairs = list[tuple[Parameter, Gradient]]
 
 
 def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
-    """Return each parameter once with the sum of its gradients; parameters without one are left out."""
+    """Return each parameter once with the sum of its gradients; parameters without one are left out.
+
+    Raises
+    ------
+    TypeError
+        If something else is in the place of a gradient or a parameter.
+    """
     merged: dict[Parameter, Gradient] = {}
     for gradient, parameter in pairs:
+        _check_kinds(gradient, parameter)
         if gradient is not None:
             known = merged.get(parameter)
             merged[parameter] = gradient if known is None else known + gradient
     return list(merged.items())
+
+
+def _check_kinds(gradient: Any, parameter: Any) -> None:
+    if not isinstance(parameter, Parameter):
+        raise TypeError(
+            "`grads_and_vars` must hold pairs of a gradient and a weight, in this order. "
+            f"Received: {type(parameter).__name__} as the weight."
+        )
+    dtype = getattr(gradient, "dtype", None)
+    if gradient is not None and getattr(dtype, "kind", None) != "f":
+        raise TypeError(
+            f"The gradient of the weight {parameter.name!r} must be an array of floats or a RowGradient. "
+            f"Received: {type(gradient).__name__}{'' if dtype is None else f' of dtype {dtype}'}."
+        )
 
 
 def check_pair(parameter: Parameter, gradient: Gradient) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastembed_layer.checks import check_choice, check_flag, check_positive
 from fastembed_layer.optimizers.accumulation import Accumulation
+from fastembed_layer.optimizers.arguments import check_name, read_config, refuse_unknown
 from fastembed_layer.optimizers.average import MovingAverages
 from fastembed_layer.optimizers.clipping import Clipping
 from fastembed_layer.optimizers.decay import WeightDecay
@@ -29,9 +30,6 @@ from fastembed_layer.tape import Cotangents, record
 Array = np.ndarray[Any, Any]
 
 UPDATE_MODES = ("exact", "lazy")
-
-# Keys of Keras's optimizer configs that say nothing about the result.
-WITHOUT_EFFECT = ("jit_compile", "is_legacy_optimizer", "decay")
 
 
 class Optimizer:
@@ -102,10 +100,12 @@ class Optimizer:
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
         loss_scale_factor: float | None = None,
+        **unknown: Any,
     ):
+        refuse_unknown(type(self), unknown)
         self.learning_rate = learning_rate
         self.update = check_choice(update, "update", UPDATE_MODES)
-        self.name = name or type(self).__name__.lower()
+        self.name = check_name(name) or type(self).__name__.lower()
         self.check_numerics = check_flag(check_numerics, "check_numerics")
         self.decay = WeightDecay(weight_decay)
         self.clipping = Clipping(clipnorm, global_clipnorm, clipvalue)
@@ -295,6 +295,4 @@ class Optimizer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make an optimizer from what `get_config` returned, here or in Keras."""
-        if config.get("decay"):
-            raise ValueError("`decay` is a schedule now: pass learning_rate=InverseTimeDecay(rate, 1, decay).")
-        return cls(**{key: value for key, value in config.items() if key not in WITHOUT_EFFECT})
+        return cls(**read_config(config))

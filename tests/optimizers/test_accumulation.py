@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from fastembed_layer import RowGradient, optimizers
 from fastembed_layer.table import Parameter, Table
@@ -50,9 +49,3 @@ def test_what_is_kept_has_the_size_of_the_batches():
     assert isinstance(kept, RowGradient)
     assert len(kept) == 50
     np.testing.assert_array_equal(kept.values[:10], 1.0)
-
-
-@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
-def test_a_number_of_calls_that_is_none_is_refused(value, error):
-    with pytest.raises(error, match="`gradient_accumulation_steps` must be a positive integer"):
-        optimizers.SGD(gradient_accumulation_steps=value)

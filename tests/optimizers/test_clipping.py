@@ -67,21 +67,6 @@ def test_an_empty_gradient_is_clipped_to_an_empty_one():
     assert gradient_norm(empty) == 0
 
 
-@pytest.mark.parametrize("name", ["clipnorm", "global_clipnorm", "clipvalue"])
-@pytest.mark.parametrize(
-    ("value", "error"),
-    [(True, TypeError), ("1", TypeError), (0, ValueError), (-1.0, ValueError), (np.nan, ValueError)],
-)
-def test_a_bound_that_is_not_a_positive_number_is_refused(name, value, error):
-    with pytest.raises(error, match=f"`{name}` must be"):
-        optimizers.SGD(**{name: value})
-
-
-def test_two_ways_of_clipping_at_once_are_refused():
-    with pytest.raises(ValueError, match="Only one of `clipnorm`, `global_clipnorm` and `clipvalue` can be set"):
-        optimizers.SGD(clipnorm=1.0, clipvalue=1.0)
-
-
 def test_an_id_out_of_range_is_refused_before_anything_is_written():
     table = Table(np.ones(SHAPE, "float32"))
     with pytest.raises(IndexError, match=r"indices\[1\] = 4 is not in \[0, 4\)"):

@@ -33,9 +33,3 @@ def test_a_step_that_is_not_finite_is_left_out_and_counted(bad):
     assert (optimizer.iterations, optimizer.skipped_steps) == (0, 1)
     optimizer.apply_gradients([(good, table)])
     assert (optimizer.iterations, optimizer.skipped_steps) == (1, 1)
-
-
-@pytest.mark.parametrize("factor", [0, -1.0, np.inf])
-def test_a_factor_that_is_not_positive_is_refused(factor):
-    with pytest.raises(ValueError, match="`loss_scale_factor` must be"):
-        optimizers.SGD(loss_scale_factor=factor)

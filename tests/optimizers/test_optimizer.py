@@ -152,19 +152,6 @@ def test_a_wrong_learning_rate_is_refused(cls: type[Optimizer], value: Any, erro
         optimizer.learning_rate = value
 
 
-@pytest.mark.parametrize("cls", CLASSES)
-@pytest.mark.parametrize(("argument", "value"), [("check_numerics", 1), ("check_numerics", None)])
-def test_a_wrong_flag_is_refused(cls: type[Optimizer], argument: str, value: Any) -> None:
-    with pytest.raises(TypeError, match=rf"`{argument}` must be a bool\. Received: "):
-        cls(**{argument: value})
-
-
-@pytest.mark.parametrize("cls", CLASSES)
-def test_an_unknown_argument_is_refused(cls: type[Optimizer]) -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument 'lr'"):
-        cls(lr=0.1)  # type: ignore[call-arg]
-
-
 def test_a_schedule_is_asked_with_the_number_of_finished_steps() -> None:
     asked = []
 

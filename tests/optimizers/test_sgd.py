@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
@@ -51,19 +50,3 @@ def test_there_is_no_slot_without_momentum() -> None:
 def test_defaults_are_those_of_keras() -> None:
     optimizer = SGD()
     assert (optimizer.learning_rate, optimizer.momentum, optimizer.nesterov) == (0.01, 0.0, False)
-
-
-@pytest.mark.parametrize(
-    ("value", "error"),
-    [(True, TypeError), ("0.9", TypeError), (None, TypeError), (math.nan, ValueError), (-0.1, ValueError)]
-    + [(1.1, ValueError), (math.inf, ValueError)],
-)
-def test_a_wrong_momentum_is_refused(value: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match=r"`momentum` must be .*Received: "):
-        SGD(momentum=value)
-
-
-@pytest.mark.parametrize("value", [1, 0, "yes", None])
-def test_a_nesterov_that_is_no_bool_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"`nesterov` must be a bool\. Received: "):
-        SGD(nesterov=value)

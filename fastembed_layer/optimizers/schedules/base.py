@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from fastembed_layer import named
 from fastembed_layer.checks import check_number
 
@@ -126,7 +128,13 @@ def rate_of_step(learning_rate: float | Schedule, finished: int) -> float:
     """Return the rate of the step that follows `finished` ones, or raise where a schedule returns no rate."""
     if not callable(learning_rate):
         return float(learning_rate)
-    rate = float(learning_rate(finished))
+    returned = learning_rate(finished)
+    if isinstance(returned, bool | np.bool_ | str | bytes) or np.ndim(returned) or not hasattr(returned, "__float__"):
+        raise TypeError(
+            f"`learning_rate` must be a number. Received: a schedule that returned {returned!r} "
+            f"(of type {type(returned).__name__}) at step {finished}."
+        )
+    rate = float(returned)
     if not math.isfinite(rate) or rate < 0:
         raise ValueError(
             f"`learning_rate` must be a finite number that is not negative. Received: a schedule that returned "
