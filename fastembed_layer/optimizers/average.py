@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import numpy as np
 from fastembed_layer.checks import check_dimension, check_flag, check_number
 from fastembed_layer.optimizers.gradients import Pairs
 from fastembed_layer.optimizers.trained_rows import write_trained
+from fastembed_layer.optimizers.whole_tables import Reason, warn_of_all_rows
 from fastembed_layer.penalised_gradient import Gradient
-from fastembed_layer.placement import format_bytes
 from fastembed_layer.places import allocate, move_array
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.table import Parameter, Table
@@ -35,24 +34,20 @@ class MovingAverage:
         The weight.
     momentum : float
         In ``[0, 1]``.
-    row_wise : bool
-        Whether rows outside a batch stay where they are.
+    reasons : list of Reason
+        Why rows outside a batch do not stay where they are; empty where they do.
     """
 
-    def __init__(self, parameter: Parameter, momentum: float, row_wise: bool):
+    def __init__(self, parameter: Parameter, momentum: float, reasons: list[Reason]):
         self.parameter = parameter
         self.momentum = momentum
-        self.row_wise = row_wise and isinstance(parameter, Table)
+        self.row_wise = not reasons and isinstance(parameter, Table)
         self.steps = 0
         self.average: Array = allocate((0,), parameter.dtype, parameter.placement)
         self.last_steps = allocate((len(parameter) if self.row_wise else 0,), np.int64, parameter.placement, 0)
         if isinstance(parameter, Table) and not self.row_wise:
-            warnings.warn(
-                f"`use_ema` visits every row of the weight {parameter.name!r} at every step, "
-                f"{format_bytes(3 * parameter.nbytes)} or more, because this optimizer moves idle rows. "
-                "Pass update='lazy' to visit the rows of each batch only.",
-                stacklevel=6,
-            )
+            what = f"`use_ema` for the weight {parameter.name!r} visits"
+            warn_of_all_rows(what, 3 * parameter.nbytes, reasons, stacklevel=6)
 
     def prepare(self, gradient: Gradient) -> None:
         """Bring the average of the rows that are about to change up to date."""
@@ -68,8 +63,9 @@ class MovingAverage:
             self.last_steps[:] = 1
             return
         rows = _touched(gradient, self.parameter) if self.row_wise else slice(None)
+        weight = self.parameter.storage if self.row_wise else self.parameter.value
         for block in _blocks(rows, len(self.parameter) if self.parameter.ndim else 0):
-            self.average[block] += (1 - self.momentum) * (self.parameter.value[block] - self.average[block])
+            self.average[block] += (1 - self.momentum) * (weight[block] - self.average[block])
         if self.row_wise:
             self.last_steps[rows] = self.steps
 
@@ -117,13 +113,13 @@ class MovingAverages:
         self._averages: dict[Parameter, MovingAverage] = {}
         self.steps = 0
 
-    def prepare(self, pairs: Pairs, row_wise: bool) -> None:
+    def prepare(self, pairs: Pairs, find: Callable[[Parameter], list[Reason]]) -> None:
         """Before a step: bring the averages of the rows that are about to change up to date."""
         if not self.use_ema:
             return
         for parameter, gradient in pairs:
             if parameter not in self._averages:
-                self._averages[parameter] = MovingAverage(parameter, self.momentum, row_wise)
+                self._averages[parameter] = MovingAverage(parameter, self.momentum, find(parameter))
             self._averages[parameter].prepare(gradient)
 
     def follow(self, pairs: Pairs) -> None:
@@ -143,13 +139,15 @@ class MovingAverages:
             return {}
         return {"average": average.finish(), "average_steps": np.array(average.steps)}
 
-    def load_state(self, states: Mapping[Parameter, Mapping[str, Array]], steps: int, row_wise: bool) -> None:
+    def load_state(
+        self, states: Mapping[Parameter, Mapping[str, Array]], steps: int, find: Callable[[Parameter], list[Reason]]
+    ) -> None:
         """Go on from what `state_of` returned for some weights."""
         self.steps = steps
         self._averages = {}
         for parameter, state in states.items():
             if "average" in state:
-                average = MovingAverage(parameter, self.momentum, row_wise)
+                average = MovingAverage(parameter, self.momentum, find(parameter))
                 average.steps = int(state["average_steps"])
                 average.average = move_array(state["average"].astype(parameter.dtype), parameter.placement)
                 average.last_steps[:] = average.steps

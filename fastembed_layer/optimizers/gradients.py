@@ -1,4 +1,4 @@
-"""What an optimizer is handed, pairs of gradients and parameters: merging, checking, and projecting afterwards."""
+"""What an optimizer is handed, pairs of gradients and parameters: merging, checking, grouping."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.dispatch import backend_of
-from fastembed_layer.optimizers.trained_rows import write_trained
 from fastembed_layer.penalised_gradient import Gradient, PenalisedGradient
-from fastembed_layer.places import move_array, place_like, to_host
+from fastembed_layer.places import place_like
 from fastembed_layer.row_gradient import RowGradient
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.table import Parameter
 
 Array = np.ndarray[Any, Any]
 Pairs = list[tuple[Parameter, Gradient]]
@@ -41,8 +40,10 @@ def _check_kinds(gradient: Any, parameter: Any) -> None:
             "`grads_and_vars` must hold pairs of a gradient and a weight, in this order. "
             f"Received: {type(parameter).__name__} as the weight."
         )
+    if gradient is None or isinstance(gradient, RowGradient | PenalisedGradient):
+        return
     dtype = getattr(gradient, "dtype", None)
-    if gradient is not None and getattr(dtype, "kind", None) != "f":
+    if getattr(dtype, "kind", None) != "f":
         raise TypeError(
             f"The gradient of the weight {parameter.name!r} must be an array of floats or a RowGradient. "
             f"Received: {type(gradient).__name__}{'' if dtype is None else f' of dtype {dtype}'}."
@@ -97,29 +98,3 @@ def group_ids(parameter: Parameter, gradient: Gradient) -> Any:
     if not isinstance(gradient, RowGradient):
         return gradient
     return backend_of(parameter, gradient.ids).group_gradient(gradient)
-
-
-def apply_constraint(parameter: Parameter, gradient: Gradient) -> None:
-    """Project a parameter after its update: the touched rows where that is enough, else all.
-
-    They are enough for a constraint that is row-local, as long as the optimizer does not move rows outside the batch.
-    A constraint is a function of numpy arrays, so rows of a GPU are copied to the host for it.
-    """
-    constraint = parameter.constraint
-    if constraint is None:
-        return
-    if (
-        isinstance(gradient, RowGradient)
-        and getattr(constraint, "is_row_local", False)
-        and not _moves_idle_rows(parameter)
-    ):
-        touched = move_array(np.unique(gradient.ids), parameter.placement)
-        projected = constraint(to_host(parameter.storage[touched]))
-        parameter.storage[touched] = move_array(projected, parameter.placement)
-    else:
-        write_trained(parameter, constraint(to_host(parameter.value)))
-
-
-def _moves_idle_rows(parameter: Parameter) -> bool:
-    """Tell whether rows outside a batch have moved, so that a constraint has to be applied to all of them."""
-    return isinstance(parameter, Table) and parameter.idle is not None and parameter.idle.moves

@@ -8,11 +8,13 @@ and so on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastembed_layer.idle_rows import Clock
+from fastembed_layer.optimizers.whole_tables import find_reasons
 from fastembed_layer.places import copy_blocks, to_host
 from fastembed_layer.table import Parameter, Table
 
@@ -52,7 +54,7 @@ def load_state(optimizer: Optimizer, store: Mapping[str, Any]) -> None:
         for name, slot in optimizer.slots[parameter].items():
             _overwrite(slot, state[f"slot.{name}"])
     _load_idle_rows(optimizer, states)
-    optimizer.averages.load_state(states, int(store["averaged_steps"]), _moves_no_rows(optimizer))
+    optimizer.averages.load_state(states, int(store["averaged_steps"]), partial(find_reasons, optimizer))
     optimizer.accumulation.load_state(gradients, int(store["accumulated_calls"]))
     optimizer.iterations, optimizer.skipped_steps = int(store["iterations"]), int(store["skipped_steps"])
     if "learning_rate" in store and not callable(optimizer.learning_rate):
@@ -70,10 +72,6 @@ def _state_of(optimizer: Optimizer, parameter: Parameter) -> dict[str, Array]:
     slots = {f"slot.{name}": slot for name, slot in optimizer.slots[parameter].items()}
     idle = optimizer.idle_book.state_of(parameter) if isinstance(parameter, Table) else {}
     return slots | idle | optimizer.averages.state_of(parameter) | optimizer.accumulation.state_of(parameter)
-
-
-def _moves_no_rows(optimizer: Optimizer) -> bool:
-    return optimizer.update == "lazy" or optimizer.idle_motion() is None
 
 
 def _load_idle_rows(optimizer: Optimizer, states: Mapping[Parameter, Mapping[str, Array]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from fastembed_layer.backends.contract import GroupedGradient
 from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.folded_penalties import close_sums, open_sums, split_penalties
-from fastembed_layer.optimizers.gradients import Pairs, apply_constraint, group_ids
+from fastembed_layer.optimizers.gradients import Pairs, group_ids
 from fastembed_layer.optimizers.idle_book import IdleMotion, touch_all_rows
 from fastembed_layer.optimizers.placing import prepare_with_room
 from fastembed_layer.optimizers.schedules.base import rate_of_step
+from fastembed_layer.optimizers.whole_tables import apply_constraint, find_reasons
 from fastembed_layer.table import Parameter, Table
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
     close_sums(sums, keeps)
     optimizer.averages.follow(pairs)
     for parameter, gradient in pairs:
-        apply_constraint(parameter, gradient)
+        apply_constraint(optimizer, parameter, gradient)
     optimizer.iterations += 1
 
 
@@ -50,7 +52,7 @@ def _prepare(
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
     optimizer.idle_book.open_step(tables, motion, optimizer.slots, set(filter(optimizer.decay.reaches, tables)))
     optimizer.idle_book.part_clocks(tables, keeps)
-    optimizer.averages.prepare(pairs, row_wise=optimizer.update == "lazy" or motion is None)
+    optimizer.averages.prepare(pairs, partial(find_reasons, optimizer))
     return [(gradient, list(slots.values())) for gradient, slots in prepared]
 
 

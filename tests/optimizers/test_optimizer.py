@@ -320,7 +320,8 @@ def test_a_constraint_along_rows_projects_the_touched_rows_only() -> None:
 def test_a_constraint_along_the_vocabulary_projects_the_table() -> None:
     table = make_table()
     table.constraint = constraints.UnitNorm(axis=0)
-    SGD().apply_gradients([(make_gradient(1), table)])
+    with pytest.warns(UserWarning, match="the constraint does not treat each row by itself"):
+        SGD().apply_gradients([(make_gradient(1), table)])
     np.testing.assert_allclose(np.linalg.norm(table.value, axis=0), 1, rtol=1e-5)
 
 

@@ -206,6 +206,7 @@ def test_rows_that_stop_training_while_gradients_accumulate_stay():
 SPOILT = {0: -0.0, 3: np.inf, 9: np.nan}  # what a product, a sum or a difference would not leave as it is
 
 
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 @pytest.mark.parametrize("update", ["exact", "lazy"])
 @pytest.mark.filterwarnings("ignore:`use_ema` visits", "ignore:invalid value")
 def test_nothing_that_walks_the_table_touches_a_frozen_row(update):
@@ -223,6 +224,7 @@ def test_nothing_that_walks_the_table_touches_a_frozen_row(update):
     assert (np.delete(table.numpy(), list(SPOILT), axis=0) != np.delete(before, list(SPOILT), axis=0)).all()
 
 
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 def test_a_norm_over_the_vocabulary_counts_frozen_rows_and_moves_the_others():
     table = start_table("float64")
     table.row_rates = RowRates(mask_of({1, 2}))
