@@ -1,6 +1,6 @@
 """Train one model by Keras on TensorFlow and by this package, on the same batches: same losses, and how much faster?
 
-    python asv_bench/compare_keras.py                    # 4 million rows; takes some 16 GB and ten minutes
+    python asv_bench/compare_keras.py                    # 4 million rows; takes some 16 GB and five minutes
     python asv_bench/compare_keras.py --columns 16       # a quarter of the memory and of the time
     python asv_bench/compare_keras.py --bags 128         # small batches: Keras's step costs what the table costs
     python asv_bench/compare_keras.py --quick            # does it run?
