@@ -687,6 +687,7 @@ CONSTRAINTS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 @pytest.mark.parametrize("identifier", CONSTRAINTS.values(), ids=CONSTRAINTS.keys())
 def test_a_constrained_table_trains_with_row_gradients(identifier: Any) -> None:
     layer = make_layer(embeddings_initializer="zeros", embeddings_constraint=identifier)

@@ -285,7 +285,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("route", [("gpu:0",) * 6, ("cpu:0", "gpu:0", "gpu:1", "cpu:0", "gpu:0", "gpu:0")], ids=str)
 @pytest.mark.parametrize("ids_follow", [False, True])
-@pytest.mark.filterwarnings("ignore:`use_ema` visits every row")
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 def test_moving_a_table_during_training_changes_no_bit(name: str, route: tuple[str, ...], ids_follow: bool) -> None:
     layer, twin, optimizer, other = make_layer("cpu:0"), make_layer("cpu:0"), OPTIMIZERS[name](), OPTIMIZERS[name]()
     for place, (ids, d_rows) in zip(route, batches(6), strict=True):
@@ -356,6 +356,7 @@ def test_factors_of_rows_are_copied_to_a_device_once(fake_gpu: FakeDevice) -> No
     assert rates.factors_on("cpu:0") is rates.factors
 
 
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 @pytest.mark.parametrize("constraint", ["non_neg", constraints.MaxNorm(0.5, axis=1), constraints.UnitNorm(axis=0)])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("place", ["cpu:0", "gpu:0"])

@@ -29,7 +29,9 @@ class Reason(NamedTuple):
 
 
 IDLE_ROWS = Reason("this optimizer moves idle rows", "update='lazy' to the optimizer")
-NOT_LOCAL = Reason("the constraint does not treat each row by itself", "one that does, such as MaxNorm with axis=1")
+NOT_LOCAL = Reason(
+    "the constraint does not treat each row by itself", "a constraint that does (MaxNorm with axis=1, say)"
+)
 
 
 def find_reasons(optimizer: Optimizer, parameter: Parameter) -> list[Reason]:

@@ -35,12 +35,13 @@ DECAY = {"weight_decay": 0.1}
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {}),
     ("SGD", {"momentum": 0.9, "nesterov": True, "clipnorm": 0.5, **DECAY}),
-    ("RMSprop", {"momentum": 0.8, "centered": True, **DECAY}),
+    ("RMSprop", {"clipvalue": 0.1, **DECAY}),
+    ("RMSprop", {"momentum": 0.8, "centered": True, "clipnorm": 0.5, **DECAY}),
     ("Adagrad", {"clipvalue": 0.1, **DECAY}),
     ("Adadelta", {}),
     ("Adadelta", {"rho": 0.8, "clipnorm": 0.5, **DECAY}),
     ("Adam", {"clipnorm": 0.5, **DECAY}),
-    ("Adam", {"amsgrad": True, "global_clipnorm": 0.5}),
+    ("Adam", {"amsgrad": True, "global_clipnorm": 0.5, **DECAY}),
     ("AdamW", {"clipvalue": 0.1}),
     ("Adamax", {}),
     ("Adamax", {"beta_2": 0.9, "clipnorm": 0.5, **DECAY}),
@@ -48,9 +49,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Nadam", {"clipnorm": 0.5, **DECAY}),
     ("Ftrl", {}),
     ("Ftrl", {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.1, "beta": 0.1, "clipvalue": 0.1}),
-    ("Ftrl", {"l2_shrinkage_regularization_strength": 0.1, **DECAY}),
-    ("Lion", {"clipnorm": 0.5}),
-    ("Lion", {"beta_2": 0.9, **DECAY}),
+    ("Ftrl", {"l2_shrinkage_regularization_strength": 0.1, "global_clipnorm": 0.5, **DECAY}),
+    ("Lion", {"clipnorm": 0.5, **DECAY}),
+    ("Lion", {"beta_2": 0.9, "clipvalue": 0.1, **DECAY}),
 ]
 NAMES = [f"{name}-{options}" for name, options in CASES]
 

@@ -448,6 +448,7 @@ def test_unknown_update_mode_is_refused(update):
         optimizers.Adam(update=update)
 
 
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 def test_a_row_local_constraint_reaches_idle_rows_that_move():
     """Dense Keras projects after every step, also rows that only their momentum moves."""
     table, dense = Table(np.full((3, 2), 0.01)), Parameter(np.full((3, 2), 0.01))

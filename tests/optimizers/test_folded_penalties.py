@@ -109,7 +109,7 @@ def test_a_step_neither_reads_nor_writes_the_other_rows(monkeypatch: pytest.Monk
     ],
     ids=["momentum", "clipnorm", "ema", "lazy", "adam"],
 )
-@pytest.mark.filterwarnings("ignore:`use_ema` visits")
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 def test_where_it_is_no_decay_the_whole_gradient_is_taken_with_one_warning(optimizer: Any) -> None:
     layer, twin = make_layer(), Table(make_layer().get_weights()[0])
     rule = type(optimizer).from_config(optimizer.get_config())

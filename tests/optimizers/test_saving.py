@@ -45,7 +45,7 @@ def resume(optimizer: Any, weights: list[Parameter]) -> tuple[Any, list[Paramete
 AROUND = [{}, {"clipnorm": 0.5}, {"use_ema": True}, {"gradient_accumulation_steps": 3}, {"loss_scale_factor": 4.0}]
 
 
-@pytest.mark.filterwarnings("ignore:`use_ema` visits")
+@pytest.mark.filterwarnings("ignore:.* every row at every step")
 @pytest.mark.parametrize("update", ["exact", "lazy"])
 @pytest.mark.parametrize("around", AROUND, ids=str)
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Nadam", "Ftrl", "Lion", "RowwiseAdagrad"])

@@ -208,7 +208,7 @@ SPOILT = {0: -0.0, 3: np.inf, 9: np.nan}  # what a product, a sum or a differenc
 
 @pytest.mark.filterwarnings("ignore:.* every row at every step")
 @pytest.mark.parametrize("update", ["exact", "lazy"])
-@pytest.mark.filterwarnings("ignore:`use_ema` visits", "ignore:invalid value")
+@pytest.mark.filterwarnings("ignore:invalid value")
 def test_nothing_that_walks_the_table_touches_a_frozen_row(update):
     table = start_table("float64")
     for row_id, number in SPOILT.items():
