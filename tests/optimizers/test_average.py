@@ -85,7 +85,8 @@ def test_a_constraint_over_the_vocabulary_moves_rows_too():
     np.testing.assert_allclose(optimizer.moving_average(table), average, rtol=0, atol=1e-12)
     texts = [str(warning.message) for warning in caught]
     assert [text.partition(" the weight ")[0] for text in texts] == ["`use_ema` for", "The constraint of"]
-    assert all("the constraint does not treat each row by itself. Pass one that does" in text for text in texts)
+    reason = "the constraint does not treat each row by itself. Pass a constraint that does"
+    assert all(reason in text for text in texts)
 
 
 def test_finalizing_overwrites_the_weights_with_their_averages():
