@@ -57,7 +57,7 @@ class WeightDecay:
         """Return what one step leaves of a weight, `penalty` being what an L2 penalty adds to the rate of decay."""
         rate = self.rate_of(parameter)
         keep = 1 - learning_rate * (rate + penalty)
-        if keep <= 0 and rate > 0:
+        if learning_rate * rate >= 1:
             raise ValueError(
                 "`weight_decay` times the learning rate must be below 1, or the weights change sign. "
                 f"Received: {rate} * {learning_rate}."
