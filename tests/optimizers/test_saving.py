@@ -72,6 +72,17 @@ def test_training_goes_on_with_the_same_bits(name: str, around: dict[str, Any], 
             assert_same_bits(resumed.moving_average(twin), optimizer.moving_average(weight))
 
 
+def test_sums_over_idle_steps_start_afresh_on_both_sides() -> None:
+    table, optimizer = start_table("float64"), optimizers.AdamW(0.1, weight_decay=0.3)
+    for seed in range(2):
+        resumed, [twin] = resume(optimizer, [table])
+        for each, own in ((optimizer, table), (resumed, twin)):
+            rng = np.random.default_rng(seed)
+            for _ in range(40):
+                each.apply_gradients([(draw_gradient(rng, own), own)])
+        assert_same_bits(twin.numpy(), table.numpy())
+
+
 def test_penalties_and_skipped_steps_go_on_too() -> None:
     layer = Embedding(ROWS, COLUMNS, weights=[start_table("float32").numpy()], embeddings_regularizer="l2")
     optimizer = SGD(0.5, loss_scale_factor=2.0, gradient_accumulation_steps=2)
