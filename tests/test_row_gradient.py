@@ -267,3 +267,10 @@ def test_an_id_that_is_no_row_is_found_when_the_ids_are_used(operation: str, bad
 def test_a_gradient_of_a_type_without_kernels_is_summed_too(dtype: str) -> None:
     gradient = RowGradient(np.array([1, 1]), np.ones((2, 3), dtype), SHAPE)
     assert gradient.to_dense()[1].tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("ids", [[], [3], [3, 3, 3], [4, 0, 4, 2, 0]])
+def test_distinct_ids_are_each_id_once_in_ascending_order(ids: list[int]) -> None:
+    gradient = RowGradient(np.array(ids, np.int32), np.ones((len(ids), 2), "float32"), (5, 2))
+    assert gradient.distinct_ids().tolist() == sorted(set(ids))
+    assert gradient.ids.tolist() == ids

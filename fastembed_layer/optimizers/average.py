@@ -92,7 +92,7 @@ class MovingAverage:
 def _touched(gradient: Gradient, parameter: Parameter) -> Any:
     if not isinstance(gradient, RowGradient):
         return slice(None)
-    return move_array(np.unique(gradient.ids), parameter.placement)
+    return move_array(gradient.distinct_ids(), parameter.placement)
 
 
 def _blocks(rows: Any, count: int) -> list[Any]:

@@ -14,7 +14,6 @@ import numpy as np
 
 from fastembed_layer.optimizers.trained_rows import row_rates_of
 from fastembed_layer.penalised_gradient import Gradient, PenalisedGradient, warn_of_dense_gradient
-from fastembed_layer.places import to_host
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.running_squares import RunningSquares
 from fastembed_layer.table import Parameter, Table
@@ -62,7 +61,7 @@ def open_sums(pairs: Pairs, moves_rows: bool) -> list[WatchedSum]:
     watched = []
     for table, gradient in _summed_tables(pairs):
         if isinstance(gradient, RowGradient) and not moves_rows and table.squares is not None:
-            watched.append(WatchedSum(table.squares, table, np.unique(to_host(gradient.ids))))
+            watched.append(WatchedSum(table.squares, table, gradient.distinct_ids()))
             table.squares.take_out(table, watched[-1].row_ids)
         else:
             table.squares = None

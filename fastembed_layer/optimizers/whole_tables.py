@@ -6,8 +6,6 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from fastembed_layer.optimizers.trained_rows import write_trained
 from fastembed_layer.penalised_gradient import Gradient
 from fastembed_layer.placement import format_bytes
@@ -66,7 +64,7 @@ def apply_constraint(optimizer: Optimizer, parameter: Parameter, gradient: Gradi
         return
     reasons = find_reasons(optimizer, parameter) if isinstance(gradient, RowGradient) else []
     if isinstance(gradient, RowGradient) and not reasons:
-        touched = move_array(np.unique(gradient.ids), parameter.placement)
+        touched = move_array(gradient.distinct_ids(), parameter.placement)
         projected = constraint(to_host(parameter.storage[touched]))
         parameter.storage[touched] = move_array(projected, parameter.placement)
         return
