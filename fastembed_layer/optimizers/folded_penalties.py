@@ -57,14 +57,16 @@ class WatchedSum(NamedTuple):
 
 
 def open_sums(pairs: Pairs, moves_rows: bool) -> list[WatchedSum]:
-    """Before a step: take its rows out of the running sums of squares; sums that it makes invalid are dropped."""
+    """Before a step: take its rows out of the running sums of squares; sums that it makes invalid are dropped.
+
+    Tables are without their sums until `close_sums`, so a step that fails leaves none that is wrong.
+    """
     watched = []
     for table, gradient in _summed_tables(pairs):
         if isinstance(gradient, RowGradient) and not moves_rows and table.squares is not None:
             watched.append(WatchedSum(table.squares, table, gradient.distinct_ids()))
             table.squares.take_out(table, watched[-1].row_ids)
-        else:
-            table.squares = None
+        table.squares = None
     return watched
 
 
@@ -72,6 +74,7 @@ def close_sums(watched: Iterable[WatchedSum], keeps: Mapping[Parameter, float]) 
     """After a step: put its rows back."""
     for squares, table, row_ids in watched:
         squares.put_back(table, row_ids, keeps[table])
+        table.squares = squares
 
 
 def _settle(parameter: Parameter, gradient: Gradient, optimizer: Optimizer) -> Gradient:

@@ -67,6 +67,8 @@ def apply_constraint(optimizer: Optimizer, parameter: Parameter, gradient: Gradi
         touched = move_array(gradient.distinct_ids(), parameter.placement)
         projected = constraint(to_host(parameter.storage[touched]))
         parameter.storage[touched] = move_array(projected, parameter.placement)
+        if isinstance(parameter, Table):
+            parameter.squares = None
         return
     if reasons and isinstance(parameter, Table) and parameter not in _warned:
         _warned.add(parameter)

@@ -221,3 +221,22 @@ def test_after_many_steps_the_table_is_summed_again() -> None:
     known = table.squares
     sum_squares(table)
     assert table.squares is not known
+
+
+def test_a_projection_of_touched_rows_drops_the_sum() -> None:
+    layer = make_layer(embeddings_constraint="non_neg")
+    before = sum_squares(layer.embeddings)
+    gradient = RowGradient(np.array([1]), np.full((1, COLUMNS), 9.0), (ROWS, COLUMNS))
+    SGD(1.0).apply_gradients([(gradient, layer.embeddings)])
+    assert sum_squares(layer.embeddings) == pytest.approx((layer.embeddings.numpy() ** 2).sum(), rel=1e-12)
+    assert sum_squares(layer.embeddings) != before
+
+
+def test_a_step_that_fails_leaves_no_wrong_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = make_layer()
+    sum_squares(layer.embeddings)
+    monkeypatch.setattr("fastembed_layer.optimizers.step._update", lambda *_: (_ for _ in ()).throw(MemoryError))
+    gradient = RowGradient(np.array([1]), np.ones((1, COLUMNS)), (ROWS, COLUMNS))
+    with pytest.raises(MemoryError):
+        SGD(1.0).apply_gradients([(gradient, layer.embeddings)])
+    assert sum_squares(layer.embeddings) == pytest.approx((layer.embeddings.numpy() ** 2).sum(), rel=1e-12)
