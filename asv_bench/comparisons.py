@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks import import_time, peak_memory, vocabulary, word_vectors
+from benchmarks import gpu, gpu_systems, import_time, peak_memory, vocabulary, word_vectors
 from benchmarks.common import (
     CLICKS,
     PUBLIC_CASE,
@@ -46,6 +46,7 @@ class Scale(NamedTuple):
     rows: tuple[int, ...] = (*vocabulary.ROWS, 100_000_000)
     steps: tuple[int, ...] = (10, 1_000, 60_000, 1_000_000)
     texts: word_vectors.Task = word_vectors.FULL
+    gpu: Workload = gpu.SIZE
 
 
 QUICK = Scale(
@@ -56,6 +57,7 @@ QUICK = Scale(
     rows=(1_000, 2_000),
     steps=(10, 100),
     texts=word_vectors.QUICK,
+    gpu=gpu_systems.GpuWorkload(2_000, 64, (64, 20)),
 )
 
 

@@ -11,7 +11,17 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 PICTURE = PAGE.parent / "images" / "benchmarks.png"
 BEGIN = "<!-- asv_bench/report.py writes from here -->"
 END = "<!-- asv_bench/report.py writes to here -->"
-NAMES = {"numpy": "numpy", "torch": "PyTorch", "fbgemm": "FBGEMM", "keras": "Keras"}
+NAMES = {
+    "numpy": "numpy",
+    "torch": "PyTorch",
+    "fbgemm": "FBGEMM",
+    "keras": "Keras",
+    "torch sparse": "PyTorch, sparse",
+    "torch dense": "PyTorch, dense",
+    "jax": "JAX",
+    "torch host table": "PyTorch, host table",
+}
+NO_GPU = "Lookups, bags, updates, steps, and host tables that serve a GPU: not measured: no GPU was at hand."
 
 Run = Mapping[str, Any]  # what `report.py` measured in one process
 Result = Mapping[str, Any]  # one line of a table
@@ -112,7 +122,7 @@ def format_runs(runs: Iterable[Run]) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
         lines.append(
             f"- {run['date']}: {run['machine']}; {run['threads']} threads each; a copy moves "
-            f"{run['copy_speed'] / 1e9:.1f} GB/s (read and written). {versions}."
+            f"{run['copy_speed'] / 1e9:.1f} GB/s (read and written). {_describe_gpu(run)}{versions}."
         )
     return "\n".join(lines)
 
@@ -132,13 +142,18 @@ def replace_generated(page: str, text: str) -> str:
 
 
 def format_page(runs: Sequence[Run], sections: Sequence[Any], picture: str | None) -> str:
-    """Write all that stands between the markers; `sections` have a `name`, a `title`, a `text` and a `unit`."""
+    """Write all that stands between the markers; `sections` have a `name`, a `title`, a `text` and a `unit`.
+
+    Where nothing was measured on a GPU, the page says so.
+    """
     measured = merge_runs(runs)
     parts = [f"![Times of the other libraries, and of tables of different sizes]({picture})"] if picture else []
     for section in sections:
         if section.name in measured:
             table = format_table(measured[section.name], section.unit)
             parts += [f"### {section.title}", section.text, table]
+    if not any(getattr(section, "on_gpu", False) and section.name in measured for section in sections):
+        parts += ["### On a GPU", NO_GPU]
     return "\n\n".join([*parts, "### Machine and versions", format_runs(runs)])
 
 
@@ -148,6 +163,11 @@ def _read_line(result: Result) -> Line:
     others = {name: (other, other / cost) for name, other in costs.items() if name != base}
     limit = None if result["limit"] is None else cost / result["limit"]
     return Line(base, cost, limit, others)
+
+
+def _describe_gpu(run: Run) -> str:
+    gpu = run.get("gpu")
+    return f"GPU: {gpu['name']}; a copy within it moves {gpu['copy_speed'] / 1e9:.0f} GB/s. " if gpu else ""
 
 
 def _three_digits(value: float) -> str:

@@ -26,6 +26,7 @@ import page
 from benchmarks.common import THREADS, measure_copy_speed
 from benchmarks.timing import ONCE, Plan
 from comparisons import QUICK, Comparison, Scale
+from gpu_comparisons import GPU_SECTIONS, GpuSection, describe_gpu, find_copy_speed
 
 VERSIONS = ("numpy", "numba", "torch", "fbgemm_gpu-cpu", "tensorflow-cpu", "tensorflow", "keras", "gensim")
 
@@ -40,7 +41,9 @@ class Section(NamedTuple):
     unit: str = "seconds"
 
 
-SECTIONS = (
+AnySection = Section | GpuSection
+
+SECTIONS: tuple[AnySection, ...] = (
     Section(
         "lookup",
         "Lookup",
@@ -156,6 +159,7 @@ SECTIONS = (
         "kernels on disk, as from the second process on, and without.",
         comparisons.compare_first_steps,
     ),
+    *GPU_SECTIONS,
 )
 
 
@@ -177,14 +181,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for section in SECTIONS:
         if options.only and section.name not in options.only:
             continue
+        on_gpu = isinstance(section, GpuSection)
+        if on_gpu and run["gpu"] is None:
+            continue
+        speed = (run["gpu"] if on_gpu else run)["copy_speed"]
         for comparison in section.compare(scale):
-            run["results"].append(measure_line(section, comparison, plan, run["copy_speed"]))
+            run["results"].append(measure_line(section, comparison, plan, speed))
             if options.json is not None:
                 Path(options.json).write_text(json.dumps(run, indent=1), encoding="utf-8")
     return run
 
 
-def measure_line(section: Section, comparison: Comparison, plan: Plan, copy_speed: float) -> dict[str, Any]:
+def measure_line(section: AnySection, comparison: Comparison, plan: Plan, copy_speed: float) -> dict[str, Any]:
     """Measure one line of a table, and print it and how long that took."""
     start = time.perf_counter()
     result = {
@@ -207,6 +215,7 @@ def describe_run() -> dict[str, Any]:
         "threads": THREADS,
         "versions": find_versions(),
         "copy_speed": measure_copy_speed(),
+        "gpu": None if (speed := find_copy_speed()) is None else {"name": describe_gpu(), "copy_speed": speed},
         "results": [],
     }
 

@@ -79,7 +79,7 @@ class Emulator:
 
     def __init__(self, sanitizer: str = "", planted: tuple[str, str] = ("", "")):
         self.planted = planted
-        self.flags = (f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-g") if sanitizer else ()
+        self.flags = (f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-g", "-O0") if sanitizer else ()
 
     def load_module(self, source: str, options: tuple[str, ...]) -> EmulatedModule:
         """Compile a module and load it."""

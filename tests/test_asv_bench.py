@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SUITE = ROOT / "asv_bench"
 FILES = sorted(path.stem for path in (SUITE / "benchmarks").glob("*.py") if path.stem != "__init__")
 PREFIXES = ("time_", "track_", "peakmem_", "timeraw_")
-OWN_MODULES = ("benchmarks", "comparisons", "page", "picture", "report")
+OWN_MODULES = ("benchmarks", "comparisons", "gpu_comparisons", "page", "picture", "report")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_every_file_of_the_suite_imports_without_any_rival(name: str, load: Call
     assert not {"torch", "tensorflow", "keras", "gensim"} & (sys.modules.keys() - before)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != "word_vectors"])
+@pytest.mark.parametrize("name", [name for name in FILES if name not in ("word_vectors", "gpu")])
 def test_every_benchmark_runs(name: str, load: Callable[[str], ModuleType], tiny: Any) -> None:
     for benchmark in find_benchmarks(load(f"benchmarks.{name}")):
         if inspect.isfunction(benchmark):
@@ -136,7 +136,7 @@ def test_pairs_of_words_are_found_by_hand(load: Callable[[str], ModuleType], mon
 
 def test_most_files_hold_benchmarks(load: Callable[[str], ModuleType]) -> None:
     found = {name for name in FILES if find_benchmarks(load(f"benchmarks.{name}"))}
-    assert found == set(FILES) - {"common", "rivals", "systems", "timing"}
+    assert found == set(FILES) - {"common", "rivals", "systems", "timing", "gpu_rivals", "gpu_systems"}
 
 
 def test_the_suite_measures_this_checkout() -> None:

@@ -26,6 +26,7 @@ BATCHES = 4  # taken in turn, as no training loop sees one batch twice in a row
 ZIPF_EXPONENT = 1.2
 COPY_PIECE = 1 << 18  # bytes; two of them fit into the caches of a core
 DISTRIBUTIONS = ("uniform", "zipf", "one_row")
+HOT_SHARE, HOT_PART = 0.95, 20  # "hot": so many of the ids are among the first 1/20 of the rows
 SLOTS = {"sgd": 0, "adagrad": 1, "rowwise_adagrad": 0, "rmsprop": 1, "adam": 2, "adam_lazy": 2}
 
 
@@ -39,8 +40,9 @@ class Workload:
         Shape of the table.
     shape : tuple of int
         Shape of a batch: bags and ids in a bag.
-    ids : {"uniform", "zipf", "one_row"}
-        Distribution of the ids; zipf is numpy's with the exponent 1.2, clipped to the table.
+    ids : {"uniform", "zipf", "one_row", "hot"}
+        Distribution of the ids; zipf is numpy's with the exponent 1.2, clipped to the table; hot ids are uniform in
+        the first 1/20 of the rows for 95 % of them and uniform in the others for the rest.
     reach : int, optional
         How many rows the ids are drawn from; by default all.
     stride : int
@@ -136,6 +138,10 @@ def _draw_ids(workload: Workload, seed: int) -> Array:
         return np.full(workload.n_ids, reach // 2)
     if workload.ids == "zipf":
         ids = np.minimum(generator.zipf(ZIPF_EXPONENT, workload.n_ids), reach) - 1
+    elif workload.ids == "hot":
+        hot = max(1, reach // HOT_PART)
+        is_hot = generator.random(workload.n_ids) < HOT_SHARE
+        ids = generator.integers(np.where(is_hot, 0, hot), np.where(is_hot, hot, reach))
     else:
         ids = generator.integers(0, reach, workload.n_ids)
     return ids * workload.stride

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,7 +20,6 @@ from fastembed_layer.backends.cuda.modules import WIDE_BYTES, Launcher, Module, 
 
 if TYPE_CHECKING:
     from fastembed_layer.row_gradient import RowGradient
-    from fastembed_layer.row_rates import RowRates
     from fastembed_layer.table import Table
 
 Array = np.ndarray[Any, Any]
@@ -48,7 +46,6 @@ class Launches:
         self._load_xp = load_xp
         self._launcher = launcher
         self._series = DeviceSeries()
-        self._factors: WeakKeyDictionary[RowRates, dict[str, Array]] = WeakKeyDictionary()
 
     @cached_property
     def xp(self) -> Any:
@@ -125,13 +122,7 @@ class Launches:
     def factors_of(self, table: Table) -> Array | None:
         """Return the share of the learning rate of each row; idle steps were made with the shares of their time."""
         rates = table.row_rates if table.idle is None else table.idle.row_rates
-        if rates is None or rates.factors is None:
-            return None
-        copies = self._factors.setdefault(rates, {})
-        device = str(table.storage.device)
-        if device not in copies:
-            copies[device] = self.take(rates.factors, table.dtype)
-        return copies[device]
+        return None if rates is None else rates.factors_on(table.placement)
 
     def make_flag(self) -> Array:
         """Return where kernels put the first position whose id is not a row."""

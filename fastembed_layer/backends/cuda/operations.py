@@ -150,15 +150,16 @@ class CudaBackend(DeviceMemory, Backend):
 
     @on_its_device
     def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
+        count = int((offsets[:, -1] - offsets[:, 0]).sum())  # of offsets on the host, known without waiting for the GPU
         values, offsets, bad = self._device.take(values), self._device.take(offsets), self._device.make_flag()
         lengths = offsets[:, 1:] - offsets[:, :-1]
         features, samples = lengths.shape
         bag_offsets = self._device.xp.zeros(features * samples + 1, np.int64)
         bag_offsets[1:] = self._device.xp.cumsum(lengths.T.reshape(-1))
-        ids = self._device.xp.empty(int(bag_offsets[-1]), np.int64)
+        ids = self._device.xp.empty(count, np.int64)
         vocabularies = (self._device.take(row_offsets), self._device.take(input_dims))
         arguments = (values, offsets, *vocabularies, bag_offsets, ids, np.int64(samples), np.int64(features), bad)
-        mean_length = -(-len(ids) // max(1, features * samples))
+        mean_length = -(-count // max(1, features * samples))
         self._device.launch(
             Module("offset", index=values.dtype), "offset_bags", features * samples, mean_length, arguments
         )
