@@ -51,7 +51,7 @@ def _measure(name: str, method: str, workload: Any, arguments: Sequence[str], tu
     system = gpu_rivals.get_gpu_system(name)
     try:
         job = gpu_rivals.prepare_gpu_job(name, method, workload, *arguments)
-        return gpu_systems.time_on_gpu(job, system.finish, turns)
+        return gpu_systems.measure_on_gpu(job, system.finish, turns)
     except (MemoryError, RuntimeError) as error:  # of cupy, and what PyTorch and JAX say where memory runs out
         if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
             raise

@@ -57,6 +57,14 @@ def device(request: pytest.FixtureRequest) -> Device:
 
 
 @pytest.fixture(autouse=True)
+def _gpu_for_those_who_ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the GPU from tests that do not ask for a device: by default their layers would go there."""
+    if not {"device", "fake_gpu"} & set(request.fixturenames):
+        monkeypatch.setattr(places.backend_for("gpu"), "refusal", lambda: "This test did not ask for a GPU.")
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # for the processes that it starts
+
+
+@pytest.fixture(autouse=True)
 def _default_threads_afterwards() -> Iterator[None]:
     yield
     set_threads(None)

@@ -171,7 +171,7 @@ def test_a_rival_does_all_that_it_can(bench: Any, name: str) -> None:
         except NotImplementedError:
             skipped.append((method, *arguments))
             continue
-        assert bench.systems.time_on_gpu(job, system.finish, 2)
+        assert bench.systems.measure_on_gpu(job, system.finish, 2)
     system.release()
     lazy = {("update", "adam_lazy"), ("training_step", "adam_lazy")}
     exact = {("update", "adam"), ("training_step", "adam")}

@@ -12,7 +12,7 @@ import numpy as np
 
 from .common import count_lookup_bytes, count_step_bytes
 from .gpu_rivals import FED, IN_GPU, get_gpu_system, make_gpu_job
-from .gpu_systems import GpuWorkload, measure_device_copy_speed, open_gpu, time_on_gpu
+from .gpu_systems import GpuWorkload, measure_device_copy_speed, measure_on_gpu, open_gpu
 
 SIZE = GpuWorkload(10_000_000, 64)
 COLUMNS = (16, 64, 128, 512)
@@ -25,7 +25,7 @@ OURS = "fastembed_layer"
 def measure_seconds(name: str, method: str, workload: Any, *arguments: str) -> float:
     """Return the median seconds of a call of one of those who take part."""
     job = make_gpu_job(name, method, workload, *arguments)
-    return float(np.median(time_on_gpu(job, get_gpu_system(name).finish)))
+    return float(np.median(measure_on_gpu(job, get_gpu_system(name).finish)))
 
 
 def count_update_bytes(workload: Any, optimizer: str) -> float:

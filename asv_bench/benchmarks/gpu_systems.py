@@ -46,7 +46,7 @@ class GpuSystem(System):
         raise NotImplementedError(f"{type(self).__name__} does not update rows with {optimizer}")
 
     def finish(self, result: Any) -> None:
-        """Wait for a result that is made on a stream which the events of `time_on_gpu` do not follow."""
+        """Wait for a result that is made on a stream which the events of `measure_on_gpu` do not follow."""
 
     def release(self) -> None:
         """Give the memory of earlier jobs back to the GPU."""
@@ -109,7 +109,9 @@ def open_gpu() -> Any:
     return backend_for(GPU).xp  # type: ignore[attr-defined]
 
 
-def time_on_gpu(job: Job, finish: Callable[[Any], None] = lambda result: None, samples: int = SAMPLES) -> list[float]:
+def measure_on_gpu(
+    job: Job, finish: Callable[[Any], None] = lambda result: None, samples: int = SAMPLES
+) -> list[float]:
     """Return the seconds of a call by the GPU's own clock, one for each sample of many calls in a row.
 
     An event is recorded before the first call and another after the last, on a GPU that is idle before.
@@ -142,4 +144,4 @@ def measure_device_copy_speed(nbytes: int = COPY_BYTES) -> float:
     def copy() -> None:
         target[...] = source
 
-    return 2 * nbytes / float(np.median(time_on_gpu(copy)))
+    return 2 * nbytes / float(np.median(measure_on_gpu(copy)))

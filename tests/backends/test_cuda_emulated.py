@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from reference import assert_same_bits
 from training import OPTIMIZERS, make_trained, update_rows
 
-from fastembed_layer import RowGradient
+from fastembed_layer import RowGradient, row_rates
 from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.backends.cuda import CudaBackend
+from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Table
 
 REFUSAL = refusal_of("cuda-on-cpu")
@@ -26,7 +28,16 @@ if REFUSAL is not None:
         raise RuntimeError(f"The CUDA kernels have to be run in CI, but that {REFUSAL}.")
     pytest.skip(REFUSAL, allow_module_level=True)
 
-from emulated_cuda import BACKEND, COMPILER, FOLDER, Emulator, box_argument, box_arguments, make_backend  # noqa: E402
+from emulated_cuda import (  # noqa: E402
+    BACKEND,
+    COMPILER,
+    FOLDER,
+    Emulator,
+    NumpyStandIn,
+    box_argument,
+    box_arguments,
+    make_backend,
+)
 
 SANITIZERS = {"address,undefined": "libasan.so", "thread": "libtsan.so"}
 FINDINGS = {"undefined": "signed integer overflow", "thread": "data race", "address": "heap-buffer-overflow"}
@@ -183,6 +194,98 @@ def test_pieces_of_long_segments_add_up_to_the_sum(lengths: list[int], piece: in
     expected = np.zeros(table.shape, "float32")
     np.add.at(expected, ids, values)
     np.testing.assert_array_equal(table.value, expected)
+
+
+# ---- Waiting for the device, and copies of what does not change
+
+
+class CountedFlag(np.ndarray):
+    """A flag in the memory of a device: reading it there counts as waiting."""
+
+    waits = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        CountedFlag.waits += 1
+        return np.asarray(self)[key]
+
+
+class CountingStandIn(NumpyStandIn):
+    """Numpy in the place of cupy, whose flags count how often they are read, and their copies to the host."""
+
+    def full(self, *given: Any) -> Any:
+        """Make a flag; nothing else is made by this function."""
+        return np.full(*given).view(CountedFlag)
+
+    @staticmethod
+    def asnumpy(array: Any) -> Any:
+        """Bring an array to the host."""
+        CountedFlag.waits += 1
+        return np.asarray(array)
+
+
+@pytest.fixture(scope="module")
+def counted() -> Any:
+    """The backend on a stand-in that counts, with the kernels that are compiled already."""
+    return CudaBackend(CountingStandIn, BACKEND._device._launcher, lambda: None, 4)
+
+
+def list_checking_operations(backend: Any) -> dict[str, Any]:
+    """Every operation that checks ids, as a function of the ids."""
+    table, bounds, vocabularies = Table(np.ones((9, 3))), np.array([0, 2, 4]), (np.array([0]), np.array([9]))
+
+    def gradient(ids: Any) -> RowGradient:
+        return RowGradient(ids, np.ones((4, 3)), (9, 3))
+
+    return {
+        "gather_rows": lambda ids: backend.gather_rows(table, ids),
+        "gather_bags": lambda ids: backend.gather_bags(table, ids, bounds, None),
+        "gather_extremes": lambda ids: backend.gather_extremes(table, ids, bounds, None),
+        "dot_rows": lambda ids: backend.dot_rows(table, gradient(ids)),
+        "offset_ids": lambda ids: backend.offset_ids(ids.reshape(4, 1), np.array([0]), *vocabularies),
+        "offset_bags": lambda ids: backend.offset_bags(ids, bounds[None], *vocabularies),
+        "group_gradient": lambda ids: backend.group_gradient(gradient(ids)),
+    }
+
+
+@pytest.mark.parametrize("operation", list_checking_operations(None))
+def test_an_operation_waits_for_its_flag_once(counted: Any, operation: str) -> None:
+    run = list_checking_operations(counted)[operation]
+    CountedFlag.waits = 0
+    run(np.array([0, 8, 8, 1]))
+    assert CountedFlag.waits == 1
+    with pytest.raises(IdsOutOfRangeError):
+        run(np.array([0, 9, 8, 9]))
+
+
+def test_an_update_waits_for_nothing(counted: Any) -> None:
+    table = Table(np.ones((9, 3)))
+    grouped = counted.group_gradient(RowGradient(np.array([0, 0, 0, 0, 0, 1]), np.ones((6, 3)), (9, 3)))
+    CountedFlag.waits = 0
+    counted.update_rows(table, grouped, "sgd", [], (0.1,))
+    assert CountedFlag.waits == 0
+
+
+def test_the_count_of_waits_sees_a_second_one(counted: Any) -> None:
+    flag = counted._device.make_flag()
+    CountedFlag.waits = 0
+    counted._device.first_bad(flag)
+    counted._device.first_bad(flag)
+    assert CountedFlag.waits == 2
+
+
+def test_steps_copy_the_rates_of_rows_to_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = RowRates(None, np.linspace(0.1, 1, 9))
+    table, copies = Table(np.ones((9, 3))), []
+    table.row_rates = rates
+    monkeypatch.setattr(Table, "placement", property(lambda _: "gpu:0"))
+    monkeypatch.setattr(
+        "fastembed_layer.row_rates.move_array", lambda array, place: copies.append(place) or array.copy()
+    )
+    for _ in range(3):
+        grouped = BACKEND.group_gradient(RowGradient(np.array([1, 8]), np.ones((2, 3)), (9, 3)))
+        BACKEND.update_rows(table, grouped, "sgd", [], (1.0,))
+    assert copies == ["gpu:0"]
+    np.testing.assert_allclose(table.storage[[0, 1, 8], 0], [1, 1 - 3 * rates.factors[1], 1 - 3 * rates.factors[8]])
 
 
 def test_every_rule_has_a_row_function_of_the_same_name() -> None:
