@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reference import assert_same_bits
 from training import OPTIMIZERS, make_trained, update_rows
 
-from fastembed_layer import RowGradient, row_rates
+from fastembed_layer import RowGradient
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.backends.cuda import CudaBackend
 from fastembed_layer.row_rates import RowRates
