@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastembed_layer.backends.bad_ids import first_bad, raise_for_bad_id
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
 from fastembed_layer.backends.host_memory import HostMemory
-from fastembed_layer.backends.hot_rows import SortedGradient, sort_gradient, sum_hot_rows
-from fastembed_layer.backends.sorting import KEYS_PER_THREAD, sort_keys
+from fastembed_layer.backends.hot_rows import SortedGradient, key_sources, sort_gradient, sum_hot_rows
+from fastembed_layer.backends.sorting import sort_ids
 from fastembed_layer.kernels.bags import MEAN, SQRTN, SUM, dot_rows, gather_bags, gather_extremes
 from fastembed_layer.kernels.exact import IDLE_RULES, IdleRule
 from fastembed_layer.kernels.gather import gather_rows
-from fastembed_layer.kernels.group import ID_SHIFT, count_segments, pack_keys
+from fastembed_layer.kernels.group import ID_SHIFT, count_segments
 from fastembed_layer.kernels.offset import offset_bags, offset_ids
 from fastembed_layer.kernels.random import DISTRIBUTIONS, fill_random_rows
 from fastembed_layer.kernels.rules import RULES
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]
 
+IDS_PER_THREAD = 1 << 15  # that are checked and written elsewhere
 DIVISORS = {"sum": SUM, "mean": MEAN, "sqrtn": SQRTN}
 SIGNS = {"max": 1, "min": -1}
 
@@ -44,7 +46,7 @@ class CpuBackend(HostMemory, Backend):
         first = (table.storage,) if moving is None else _idle_state(table)
         grain = _grain(table.storage, 1 if moving is None else len(first[0]))
         bad = run_parallel(lambda begin, end: kernel(*first, ids, rows, begin, end), len(ids), grain)
-        _raise_for_bad_id(bad, ids, table.input_dim)
+        raise_for_bad_id(bad, ids, table.input_dim)
         return rows
 
     def gather_bags(
@@ -64,7 +66,7 @@ class CpuBackend(HostMemory, Backend):
             len(out),
             _bag_grain(table, ids, len(out)),
         )
-        _raise_for_bad_id(bad, ids, table.input_dim)
+        raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
     def gather_extremes(
@@ -83,7 +85,7 @@ class CpuBackend(HostMemory, Backend):
             len(out),
             _bag_grain(table, ids, len(out)),
         )
-        _raise_for_bad_id(bad, ids, table.input_dim)
+        raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
@@ -91,7 +93,7 @@ class CpuBackend(HostMemory, Backend):
         values, kernel = gradient.values.astype(table.dtype, copy=False), _present_kernel(table, dot_rows)
         arguments = (ids, values, gradient.sources, gradient.winners, gradient.places, out)
         bad = run_parallel(lambda begin, end: kernel(arguments, begin, end), len(ids), _grain(table.storage))
-        _raise_for_bad_id(bad, ids, table.input_dim)
+        raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
@@ -99,9 +101,9 @@ class CpuBackend(HostMemory, Backend):
         bad = run_parallel(
             lambda begin, end: offset_ids(ids, columns, row_offsets, input_dims, rows, begin, end),
             len(ids),
-            KEYS_PER_THREAD // max(1, len(columns)),
+            IDS_PER_THREAD // max(1, len(columns)),
         )
-        first = _first_bad(bad)
+        first = first_bad(bad)
         if first is not None:
             place = int(np.searchsorted(columns, first % ids.shape[1]))
             raise IdsOutOfRangeError(first, int(ids.reshape(-1)[first]), int(input_dims[place]))
@@ -115,9 +117,9 @@ class CpuBackend(HostMemory, Backend):
         bad = run_parallel(
             lambda begin, end: offset_bags(values, offsets, row_offsets, input_dims, bag_offsets, ids, begin, end),
             samples,
-            max(1, KEYS_PER_THREAD * samples // max(1, len(ids))),
+            max(1, IDS_PER_THREAD * samples // max(1, len(ids))),
         )
-        first = _first_bad(bad)
+        first = first_bad(bad)
         if first is not None:
             feature = int(np.argmax((offsets[:, 0] <= first) & (first < offsets[:, -1])))
             raise IdsOutOfRangeError(first, int(values[first]), int(input_dims[feature]))
@@ -125,15 +127,12 @@ class CpuBackend(HostMemory, Backend):
 
     def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
         ids, input_dim = gradient.ids, gradient.shape[0]
-        if max(len(ids), input_dim) >= 1 << ID_SHIFT:
+        if max(len(ids), input_dim, len(gradient.values)) >= 1 << ID_SHIFT:
             raise ValueError(
                 f"A table and a batch on the CPU may have up to {(1 << ID_SHIFT) - 1} rows. "
                 f"Received: input_dim={input_dim} and {len(ids)} ids."
             )
-        keys = lend_array((len(ids),), np.uint64)
-        bad = run_parallel(lambda begin, end: pack_keys(ids, input_dim, keys, begin, end), len(ids), KEYS_PER_THREAD)
-        _raise_for_bad_id(bad, ids, input_dim)
-        return GroupedGradient(gradient, sort_keys(keys, input_dim))
+        return GroupedGradient(gradient, sort_ids(ids, input_dim, key_sources(gradient)))
 
     def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
         keys = self.group_gradient(gradient).keys
@@ -271,20 +270,9 @@ def _grain(matrix: Array, count: int = 1) -> int:
     return max(1, BYTES_PER_THREAD // max(1, count * matrix.shape[1] * matrix.itemsize))
 
 
-def _first_bad(bad: list[int]) -> int | None:
-    """The first bad position of what the ranges of a launch returned."""
-    return next((position for position in bad if position >= 0), None)
-
-
 def _bag_grain(table: Table, ids: Array, n_bags: int) -> int:
     """Bags that are worth a thread."""
     return max(1, _grain(table.storage) // max(1, len(ids) // max(1, n_bags)))
-
-
-def _raise_for_bad_id(bad: list[int], ids: Array, input_dim: int) -> None:
-    first = _first_bad(bad)
-    if first is not None:
-        raise IdsOutOfRangeError(first, int(ids[first]), input_dim)
 
 
 def _as_scalars(scalars: Sequence[float], dtype: np.dtype[Any]) -> tuple[Any, ...]:

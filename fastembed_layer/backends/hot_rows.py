@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.sorting import SMALL_SORT
 from fastembed_layer.kernels.group import ID_SHIFT
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.kernels.update import sum_pieces
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-PIECE = 4096  # gradient vectors; every row with two pieces or more is summed in pieces
+PIECE = 4096  # gradient vectors that are summed by one thread at a time
+HOT_SHARE = 8  # a row is hot from two such parts of a batch on: one thread is done with less while the others work
 
 
 class SortedGradient(NamedTuple):
@@ -35,11 +37,21 @@ class SortedGradient(NamedTuple):
     places: Array | None
 
 
+def key_sources(gradient: RowGradient) -> Array | None:
+    """Return the sources that sorted keys hold instead of positions, where nothing but the source of a key is needed.
+
+    A kernel then reads the number of a vector where it reads the id, and not from a second array in random order.
+    """
+    is_plain = gradient.scales is None and gradient.winners is None
+    return gradient.sources if is_plain and len(gradient) >= SMALL_SORT else None
+
+
 def sort_gradient(keys: Array, gradient: RowGradient, dtype: np.dtype[Any]) -> SortedGradient:
     """Return a gradient in the order of sorted keys, its numbers of the type that the kernels compute in."""
     scales = None if gradient.scales is None else gradient.scales.astype(dtype, copy=False)
     values: Array = gradient.values.astype(dtype, copy=False)
-    return SortedGradient(keys, values, gradient.sources, scales, gradient.winners, gradient.places)
+    sources = gradient.sources if key_sources(gradient) is None else None
+    return SortedGradient(keys, values, sources, scales, gradient.winners, gradient.places)
 
 
 def sum_hot_rows(gradient: SortedGradient) -> list[SortedGradient]:
@@ -70,8 +82,8 @@ def _whole_vectors(keys: Array, values: Array, like: SortedGradient) -> SortedGr
 
 
 def _find_hot_ids(keys: Array) -> Array:
-    """Return the ids that fill a whole piece of the keys, found by a look at one key of each piece."""
-    samples = keys[::PIECE] >> np.uint64(ID_SHIFT)
+    """Return the ids of hot rows and perhaps of some that have half as many keys, by a look at a few keys."""
+    samples = keys[:: max(PIECE, len(keys) // HOT_SHARE)] >> np.uint64(ID_SHIFT)
     return np.unique(samples[1:][samples[1:] == samples[:-1]])
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fastembed_layer.kernels.group import source_of
 from fastembed_layer.kernels.jit import inlined, kernel
-from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
-from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at, source_of
+from fastembed_layer.kernels.prefetch import AHEAD, BAG_AHEAD, prefetch_rows
+from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at
 
 BLOCK = 8  # products that are summed side by side: one sum alone waits for itself
 
@@ -49,8 +50,8 @@ def divide_bag(total: Any, divisor: Any) -> Any:
 @inlined
 def is_row(table: Any, ids: Any, position: Any) -> Any:
     """Tell whether an id is a row, and prefetch the row that is needed some positions later."""
-    if position + AHEAD < len(ids):
-        prefetch_rows((table,), ids[position + AHEAD])
+    if position + BAG_AHEAD < len(ids):
+        prefetch_rows((table,), ids[position + BAG_AHEAD])
     return 0 <= ids[position] < table.shape[0]
 
 
@@ -136,8 +137,8 @@ def gather_extremes(
         if first == offsets[bag + 1]:
             clear_extreme(out[bag], winners, bag)
         for position in range(first, offsets[bag + 1]):
-            if position + AHEAD < len(ids):
-                prefetch_rows((table,), ids[position + AHEAD])
+            if position + BAG_AHEAD < len(ids):
+                prefetch_rows((table,), ids[position + BAG_AHEAD])
             row_id = ids[position]
             if row_id < 0 or row_id >= input_dim:
                 return position

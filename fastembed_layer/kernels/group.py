@@ -28,24 +28,28 @@ def key_position(key: Any) -> Any:
     return np.int64(key & np.uint64(POSITION_MASK))
 
 
+@inlined
+def source_of(sources: Any, place: Any) -> Any:
+    """The row that belongs to a place."""
+    if sources is None:
+        return place
+    return sources[place]
+
+
 @kernel
-def pack_keys(ids: Any, input_dim: int, keys: Any, begin: int, end: int) -> int:
-    """Write the keys of one range; returns the first position whose id is not a row, or -1."""
+def count_ids(ids: Any, input_dim: int, counts: Any, begin: int, end: int) -> int:
+    """Check the ids of one range and count how often each lowest digit occurs; ``counts`` has one entry per digit.
+
+    Returns the first position whose id is not a row, or -1.
+    """
+    mask = len(counts) - 1
+    counts[:] = 0
     for position in range(begin, end):
         row_id = ids[position]
         if row_id < 0 or row_id >= input_dim:
             return position
-        keys[position] = (np.uint64(row_id) << np.uint64(ID_SHIFT)) | np.uint64(position)
+        counts[np.int64(row_id) & mask] += 1
     return -1
-
-
-@kernel
-def count_digits(keys: Any, shift: int, counts: Any, begin: int, end: int) -> None:
-    """Count how often each digit occurs in one range; ``counts`` is zeroed here, one entry per digit."""
-    mask = np.uint64(len(counts) - 1)
-    counts[:] = 0
-    for position in range(begin, end):
-        counts[(keys[position] >> np.uint64(shift)) & mask] += 1
 
 
 @kernel
@@ -60,13 +64,35 @@ def start_digits(counts: Any) -> None:
 
 
 @kernel
+def pack_keys(ids: Any, sources: Any, starts: Any, keys: Any, begin: int, end: int) -> None:
+    """Write the keys of one range to the slots of their lowest digit, in order; with `sources` instead of positions."""
+    mask = len(starts) - 1
+    for position in range(begin, end):
+        row_id = np.int64(ids[position])
+        slot = starts[row_id & mask]
+        starts[row_id & mask] = slot + 1
+        keys[slot] = (np.uint64(row_id) << np.uint64(ID_SHIFT)) | np.uint64(source_of(sources, position))
+
+
+@kernel
+def count_digits(keys: Any, shift: int, counts: Any, begin: int, end: int) -> None:
+    """Count how often each digit occurs in one range."""
+    mask = np.uint64(len(counts) - 1)
+    counts[:] = 0
+    for position in range(begin, end):
+        counts[(keys[position] >> np.uint64(shift)) & mask] += 1
+
+
+@kernel
 def move_keys(keys: Any, shift: int, starts: Any, sorted_keys: Any, begin: int, end: int) -> None:
     """Move the keys of one range to the slots of their digit, in order."""
     mask = np.uint64(len(starts) - 1)
     for position in range(begin, end):
-        digit = (keys[position] >> np.uint64(shift)) & mask
-        sorted_keys[starts[digit]] = keys[position]
-        starts[digit] += 1
+        key = keys[position]
+        digit = (key >> np.uint64(shift)) & mask
+        slot = starts[digit]
+        starts[digit] = slot + 1
+        sorted_keys[slot] = key
 
 
 @inlined

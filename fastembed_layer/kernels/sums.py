@@ -20,7 +20,7 @@ from fastembed_layer.kernels.blocks import (
     load_wide,
     store_block,
 )
-from fastembed_layer.kernels.group import key_position
+from fastembed_layer.kernels.group import key_position, source_of
 from fastembed_layer.kernels.jit import inlined
 
 STRETCH = 64  # rows that are added at a time; a sum is loaded and stored once for them, and they stay in the cache
@@ -32,14 +32,6 @@ def place_of(keys: Any, position: Any) -> Any:
     if keys is None:
         return position
     return key_position(keys[position])
-
-
-@inlined
-def source_of(sources: Any, place: Any) -> Any:
-    """The row that belongs to a place."""
-    if sources is None:
-        return place
-    return sources[place]
 
 
 @inlined

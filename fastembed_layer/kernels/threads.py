@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 BYTES_PER_THREAD = 1 << 20  # of rows; a second thread wakes up after some 40 microseconds, the caller after as many
+SHARES_PER_THREAD = 8  # ranges of one size are not of one cost: sorted zipf ids have few rows first and many last
 
 
 class _Pool:
@@ -129,7 +130,9 @@ def get_threads() -> int:
 
 
 def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> list[Result]:
-    """Call ``task(begin, end)`` on contiguous ranges that cover ``range(size)``; the caller works on the first.
+    """Call ``task(begin, end)`` on contiguous ranges that cover ``range(size)``; the caller begins with the first.
+
+    There are more ranges than threads where the work suffices, and whoever is done takes the next one.
 
     Parameters
     ----------
@@ -138,7 +141,7 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
     size : int
         Number of items.
     grain : int
-        The fewest items that are worth a thread.
+        The fewest items that are worth a thread, and the fewest of a range.
 
     Returns
     -------
@@ -146,9 +149,11 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
         What the calls returned, in the order of their ranges. When calls raise, the first error is raised after all
         calls have ended, so that no thread still writes into the caller's arrays; the same holds for Ctrl-C.
     """
-    parts = 1 if getattr(_inside, "a_task", False) else min(get_threads(), size // max(grain, 1))
-    if parts <= 1:
+    grain = max(grain, 1)
+    threads = 1 if getattr(_inside, "a_task", False) else min(get_threads(), size // grain)
+    if threads <= 1:
         return [task(0, size)]
+    parts = threads * min(SHARES_PER_THREAD, size // (threads * grain))
     bounds = [size * part // parts for part in range(parts + 1)]
     shares = [_Share(task, begin, end) for begin, end in pairwise(bounds)]
     _offer(shares[1:])

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastembed_layer.kernels.group import end_segment, first_segment, key_id, key_position
+from fastembed_layer.kernels.group import end_segment, first_segment, key_id, key_position, source_of
 from fastembed_layer.kernels.idle import copy_row, scale_row, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
-from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at, source_of
+from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at
 
 
 @inlined

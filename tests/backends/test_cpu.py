@@ -56,12 +56,12 @@ def many_ids(input_dim: int, count: int) -> Array:
 
 
 def outcomes_by_threads(run: Callable[[], Sequence[Array]]) -> list[Sequence[Array]]:
-    """What `run` returns with each number of threads; checks that so many ranges are really launched."""
+    """What `run` returns with each number of threads; checks that at least as many ranges are launched."""
     outcomes: list[Sequence[Array]] = []
     for count in THREADS:
         with many_threads(count) as launches:
             outcomes.append([array.copy() for array in run()])
-        assert max(launches) == count
+        assert max(launches) >= count
     return outcomes
 
 

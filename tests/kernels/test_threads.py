@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fastembed_layer import get_threads, set_threads
 from fastembed_layer.kernels import threads
-from fastembed_layer.kernels.threads import run_parallel
+from fastembed_layer.kernels.threads import SHARES_PER_THREAD, run_parallel
 
 PATIENCE = 30.0  # seconds that only a failing test waits
 NAME = "fastembed_layer"
@@ -206,7 +206,8 @@ def test_ranges_follow_each_other_and_cover_everything(size: int, grain: int, co
     assert ranges[0][0] == 0
     assert ranges[-1][1] == size
     assert all(one[1] == other[0] for one, other in pairwise(ranges))
-    assert len(ranges) == max(1, min(count, size // max(grain, 1)))
+    threads = min(count, size // max(grain, 1))
+    assert len(ranges) == (1 if threads <= 1 else threads * min(SHARES_PER_THREAD, size // (threads * max(grain, 1))))
     lengths = [end - begin for begin, end in ranges]
     assert max(lengths) - min(lengths) <= 1
 
@@ -269,7 +270,7 @@ def test_a_call_works_again_after_an_error() -> None:
     set_threads(3)
     with pytest.raises(ZeroDivisionError):
         run_parallel(lambda begin, end: 1 // 0, 3, 1)
-    assert len(run_parallel(take_range, 9, 1)) == 3
+    assert run_parallel(take_range, 9, 3) == [(0, 3), (3, 6), (6, 9)]
 
 
 def test_a_call_inside_a_task_stays_on_its_thread() -> None:
@@ -280,10 +281,10 @@ def test_a_call_inside_a_task_stays_on_its_thread() -> None:
         together.wait(PATIENCE)
         return run_parallel(lambda low, high: (begin + low, begin + high, threading.get_ident()), 10, 1)
 
-    inner = run_parallel(call_again, 30, 1)
+    inner = run_parallel(call_again, 30, 10)
     assert [(low, high) for [(low, high, _)] in inner] == [(0, 10), (10, 20), (20, 30)]
     assert len({thread for [(_, _, thread)] in inner}) == 3
-    assert len(run_parallel(take_range, 9, 1)) == 3
+    assert len(run_parallel(take_range, 9, 3)) == 3
 
 
 # ---- Threads that come and go
