@@ -146,7 +146,9 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
         What the calls returned, in the order of their ranges. When calls raise, the first error is raised after all
         calls have ended, so that no thread still writes into the caller's arrays; the same holds for Ctrl-C.
     """
-    parts = 1 if getattr(_inside, "a_task", False) else min(get_threads(), size // max(grain, 1))
+    parts = size // max(grain, 1)
+    if parts > 1:  # of a small batch nothing else is asked
+        parts = 1 if getattr(_inside, "a_task", False) else min(get_threads(), parts)
     if parts <= 1:
         return [task(0, size)]
     bounds = [size * part // parts for part in range(parts + 1)]
