@@ -273,10 +273,7 @@ def _grain(matrix: Array, count: int = 1) -> int:
 
 def _first_bad(bad: list[int]) -> int | None:
     """The first bad position of what the ranges of a launch returned."""
-    for position in bad:
-        if position >= 0:
-            return position
-    return None
+    return next(position for position in bad if position >= 0) if max(bad) >= 0 else None
 
 
 def _bag_grain(table: Table, ids: Array, n_bags: int) -> int:
@@ -292,8 +289,7 @@ def _raise_for_bad_id(bad: list[int], ids: Array, input_dim: int) -> None:
 
 def _as_scalars(scalars: Sequence[float], dtype: np.dtype[Any]) -> tuple[Any, ...]:
     """Numbers in the table's type: a float64 among float32 would widen the whole kernel."""
-    kind = dtype.type
-    return tuple([kind(scalar) for scalar in scalars])
+    return tuple([dtype.type(scalar) for scalar in scalars])
 
 
 def _as_matrix(array: Array) -> Array:
