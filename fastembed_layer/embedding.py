@@ -266,14 +266,15 @@ class Embedding(PlacedLayer):
         return config | {key: value for key, (value, default) in own.items() if value != default}
 
     def _look_up(self, ids: Array, shape: tuple[int, ...]) -> tuple[Array, Replaced]:
-        backend = backend_of(self.embeddings, ids)
+        table = self.embeddings
+        backend = backend_of(table, ids)
         looked_up = set_padding_apart(ids, self.padding_id)
         try:
-            rows = backend.gather_rows(self.embeddings, looked_up.ids)
+            rows = backend.gather_rows(table, looked_up.ids)
         except IdsOutOfRangeError:
             replaced = self._out_of_range.handle(looked_up.ids, shape, self.name)
             looked_up = join_zeroed(looked_up, replaced, self.padding_id)
-            rows = backend.gather_rows(self.embeddings, looked_up.ids)
+            rows = backend.gather_rows(table, looked_up.ids)
         if looked_up.zeroed is not None:
             rows[looked_up.zeroed] = 0
         return rows, looked_up

@@ -19,6 +19,10 @@ from fastembed_layer.places import (
 
 Array = np.ndarray[Any, Any]
 
+# The types that kernels take, as dtypes: comparing with `np.int64` and the like makes one at every call.
+ID_TYPES = (np.dtype(np.int64), np.dtype(np.int32))
+VALUE_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
 
 class RowGradient:
     """Gradients of some rows of a table; an id may occur more than once, and then its gradients add up.
@@ -230,7 +234,7 @@ def _checked_ids(ids: Any) -> Array:
     ids = as_contiguous(ids)
     if ids.ndim != 1:
         raise ValueError(f"`ids` of a row gradient must be one-dimensional. Received: shape {ids.shape}.")
-    if ids.dtype in (np.int32, np.int64):
+    if ids.dtype in ID_TYPES:
         return ids
     if ids.dtype.kind not in "iu":
         raise TypeError(f"`ids` of a row gradient must be integers. Received: dtype {ids.dtype}.")
@@ -281,7 +285,7 @@ def _checked_values(values: Any, output_dim: int) -> Array:
     values = as_contiguous(values)
     if values.dtype.kind != "f":
         raise TypeError(f"`values` of a row gradient must be floats. Received: dtype {values.dtype}.")
-    if values.dtype not in (np.float32, np.float64):  # the types that kernels take
+    if values.dtype not in VALUE_TYPES:
         values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
     if values.ndim != 2 or values.shape[1] != output_dim:
         raise ValueError(f"`values` of a row gradient must have the shape (n, {output_dim}). Received: {values.shape}.")

@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 def first_bad(bad: list[int]) -> int | None:
     """Return the first bad position of what the ranges returned, each its own first one or -1; None without any."""
-    return next((position for position in bad if position >= 0), None)
+    return next(position for position in bad if position >= 0) if max(bad) >= 0 else None
 
 
 def raise_for_bad_id(bad: list[int], ids: Array, input_dim: int) -> None:

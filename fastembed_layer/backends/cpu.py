@@ -262,12 +262,12 @@ def _factors(table: Table) -> Array | None:
 
 def _scratch(table: Table, count: int = 1) -> list[Array]:
     """Rows of work space for one thread: kernels do not allocate."""
-    return [np.empty(table.output_dim, table.dtype) for _ in range(count)]
+    return list(np.empty((count, table.output_dim), table.dtype))
 
 
 def _grain(matrix: Array, count: int = 1) -> int:
     """Rows that are worth a thread, where as many matrices as `count` are read."""
-    return max(1, BYTES_PER_THREAD // max(1, count * matrix.shape[1] * matrix.itemsize))
+    return BYTES_PER_THREAD // (count * matrix.shape[1] * matrix.itemsize or 1) or 1
 
 
 def _bag_grain(table: Table, ids: Array, n_bags: int) -> int:
@@ -277,7 +277,7 @@ def _bag_grain(table: Table, ids: Array, n_bags: int) -> int:
 
 def _as_scalars(scalars: Sequence[float], dtype: np.dtype[Any]) -> tuple[Any, ...]:
     """Numbers in the table's type: a float64 among float32 would widen the whole kernel."""
-    return tuple(dtype.type(scalar) for scalar in scalars)
+    return tuple([dtype.type(scalar) for scalar in scalars])
 
 
 def _as_matrix(array: Array) -> Array:

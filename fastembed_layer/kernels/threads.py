@@ -150,7 +150,9 @@ def run_parallel(task: Callable[[int, int], Result], size: int, grain: int) -> l
         calls have ended, so that no thread still writes into the caller's arrays; the same holds for Ctrl-C.
     """
     grain = max(grain, 1)
-    threads = 1 if getattr(_inside, "a_task", False) else min(get_threads(), size // grain)
+    threads = size // grain
+    if threads > 1:  # of a small batch nothing else is asked
+        threads = 1 if getattr(_inside, "a_task", False) else min(get_threads(), threads)
     if threads <= 1:
         return [task(0, size)]
     parts = threads * min(SHARES_PER_THREAD, size // (threads * grain))

@@ -14,7 +14,7 @@ from fastembed_layer.models.dtypes import DTypes, resolve_dtypes
 from fastembed_layer.models.masks import attach_mask, mask_of
 from fastembed_layer.models.module import Module, unique_name
 from fastembed_layer.models.penalties import penalise_output
-from fastembed_layer.models.symbolic import Shape, SymbolicTensor, as_list, declared_shape, is_symbolic
+from fastembed_layer.models.symbolic import LISTS, Shape, SymbolicTensor, as_list, declared_shape, is_symbolic
 from fastembed_layer.table import Parameter
 from fastembed_layer.tape import Pullback, current_penalties, is_recording, record, record_penalty
 
@@ -161,7 +161,7 @@ class Layer(Module):
             return self._call_composite(arrays, bool(training), masks)
         self._last_penalties = []
         output, pullback = self.forward(arrays, training=bool(training), mask=masks)
-        if any(output is array for array in as_list(arrays)):
+        if output is arrays or (isinstance(arrays, LISTS) and any(output is array for array in arrays)):
             output = output.view()  # the tape and the masks tell arrays apart by identity
         if pullback is not None and is_recording():
             record(as_list(arrays), output, pullback)
@@ -289,7 +289,7 @@ class Layer(Module):
         return input_is_masked and type(self).compute_mask is Layer.compute_mask
 
     def _find_masks(self, arrays: Any) -> Any:
-        if isinstance(arrays, list | tuple):
+        if isinstance(arrays, LISTS):
             masks = [mask_of(array) for array in arrays]
             return masks if any(mask is not None for mask in masks) else None
         return mask_of(arrays)

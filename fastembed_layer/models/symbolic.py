@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastembed_layer.models.layer import Layer
 
 Shape = tuple[int | None, ...]
+LISTS = (list, tuple)  # `list | tuple` is built anew at every call, and small batches feel it
 
 
 def refuse_later_place(name: str) -> None:
@@ -121,11 +122,11 @@ def declared_shape(keywords: dict[str, Any]) -> Shape | None:
 
 def is_symbolic(inputs: Any) -> bool:
     """Tell whether a layer is being called on symbolic tensors."""
-    if isinstance(inputs, list | tuple):
+    if isinstance(inputs, LISTS):
         return any(isinstance(tensor, SymbolicTensor) for tensor in inputs)
     return isinstance(inputs, SymbolicTensor)
 
 
 def as_list(inputs: Any) -> list[Any]:
     """Return one argument or several as a list."""
-    return list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    return list(inputs) if isinstance(inputs, LISTS) else [inputs]

@@ -16,6 +16,8 @@ from fastembed_layer.table import Parameter
 Array = np.ndarray[Any, Any]
 Pairs = list[tuple[Parameter, Gradient]]
 
+ROW_GRADIENTS = (RowGradient, PenalisedGradient)  # a union would be built anew at every step
+
 
 def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
     """Return each parameter once with the sum of its gradients; parameters without one are left out.
@@ -40,7 +42,7 @@ def _check_kinds(gradient: Any, parameter: Any) -> None:
             "`grads_and_vars` must hold pairs of a gradient and a weight, in this order. "
             f"Received: {type(parameter).__name__} as the weight."
         )
-    if gradient is None or isinstance(gradient, RowGradient | PenalisedGradient):
+    if gradient is None or isinstance(gradient, ROW_GRADIENTS):
         return
     dtype = getattr(gradient, "dtype", None)
     if getattr(dtype, "kind", None) != "f":

@@ -86,10 +86,12 @@ class IdleBook:
                 table.idle = None
         if motion is None:
             return
-        fresh = {decays: Clock(motion.weights, motion.running) for decays in (False, True)}
+        fresh: dict[bool, Clock] = {}
         for table in tables:
             if table not in self._entries:
                 decays = table in decayed
+                if decays not in fresh:
+                    fresh[decays] = Clock(motion.weights, motion.running)
                 self.make_entry(table, motion, slots[table], fresh[decays], decays and motion.moves_fresh_rows)
             if self._entries[table].placement != table.placement:
                 self._entries[table].move(table.placement)
@@ -135,6 +137,8 @@ class IdleBook:
     def part_clocks(self, tables: list[Table], keeps: Mapping[Parameter, float]) -> None:
         """Give clocks of their own to tables that go on otherwise than others, and room to clocks that are full."""
         tables = [table for table in tables if table.idle is not None]
+        if not tables:
+            return
         present = set(tables)
         taken: dict[int, float | None] = {
             id(entry.clock): None for table, entry in self._entries.items() if table not in present
