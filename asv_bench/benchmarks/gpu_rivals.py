@@ -141,31 +141,34 @@ class JaxOnGpu(GpuSystem):
         rule, slots = rules[optimizer], {"sgd": 0, "adagrad": 1, "adam": 2}[optimizer]
         shape = (workload.rows, workload.columns)
         state = [self._table(workload), *(self.np.full(shape, 1e-4, self.np.float32) for _ in range(slots))]
+        state.append(self.np.ones(()))  # the number of the next step
         d_rows = self.np.asarray(on_host(workload).gradient())
         # The rows are a result, or the compiler would drop the lookup.
-        compiled = self.jax.jit(lambda kept, ids, d: (rule(kept, ids, d), look_up(kept[0], ids)), donate_argnums=0)
+        compiled = self.jax.jit(lambda kept, ids, d: (look_up(kept[0], ids), rule(kept, ids, d)), donate_argnums=0)
 
         def step(ids: Any) -> Any:
-            state[:], rows = compiled(state, ids, d_rows)
+            rows, state[:] = compiled(state, ids, d_rows)
             return rows, state[0]
 
         return take_turns(step, self._batches(workload))
 
     @staticmethod
     def _step_sgd(state: list[Any], ids: Any, d_rows: Any) -> list[Any]:
-        return [state[0].at[ids].add(-RATE * d_rows)]
+        table, step = state
+        return [table.at[ids].add(-RATE * d_rows), step + 1]
 
     def _step_adagrad(self, state: list[Any], ids: Any, d_rows: Any) -> list[Any]:
-        table, total = state
+        table, total, step = state
         gradient = self.np.zeros_like(table).at[ids].add(d_rows)
         total = total + gradient**2
-        return [table - RATE * gradient / (self.np.sqrt(total) + EPSILON), total]
+        return [table - RATE * gradient / (self.np.sqrt(total) + EPSILON), total, step + 1]
 
     def _step_adam(self, state: list[Any], ids: Any, d_rows: Any) -> list[Any]:
-        table, mean, square = state
+        table, mean, square, step = state
         gradient = self.np.zeros_like(table).at[ids].add(d_rows)
         mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-        return [table - RATE * mean / (self.np.sqrt(square) + EPSILON), mean, square]
+        rate = RATE * self.np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        return [table - rate * mean / (self.np.sqrt(square) + EPSILON), mean, square, step + 1]
 
     def _table(self, workload: Workload) -> Any:
         return self.np.full((workload.rows, workload.columns), FIRST_VALUE, self.np.float32)

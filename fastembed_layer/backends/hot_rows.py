@@ -1,8 +1,9 @@
 """Rows that fill a large part of a batch: their gradients are summed in pieces, so that no thread sums for all.
 
 An update gives each row to one thread. A row that a batch names many thousand times would keep that thread busy while
-the others wait. So its gradients are summed before the update, piece by piece, and it then counts as named once. Where
-pieces begin and end is decided by the batch alone, so the bits do not depend on the number of threads.
+the others wait. So its gradients are summed before the update, piece by piece, and it then counts as named once. Which
+rows are hot, and where their pieces begin and end, is decided by how often the batch names them and by nothing else, so
+the bits depend neither on the number of threads nor on the numbers of other rows.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 PIECE = 4096  # gradient vectors that are summed by one thread at a time
-HOT_SHARE = 8  # a row is hot from two such parts of a batch on: one thread is done with less while the others work
+HOT_SHARE = 4  # a row that fills such a part of a batch is hot: one thread is done with less while the others work
 
 
 class SortedGradient(NamedTuple):
@@ -58,10 +59,9 @@ def sum_hot_rows(gradient: SortedGradient) -> list[SortedGradient]:
     """Return gradients that add up to the same, of different rows and none of them with a hot row in many keys."""
     if len(gradient.keys) <= PIECE:
         return [gradient]
-    hot_ids = _find_hot_ids(gradient.keys)
+    hot_ids, begins, ends = _find_hot_runs(gradient.keys)
     if not len(hot_ids):
         return [gradient]
-    begins, ends = (np.searchsorted(gradient.keys, ids << ID_SHIFT) for ids in (hot_ids, hot_ids + np.uint64(1)))
     keys = hot_ids << np.uint64(ID_SHIFT) | np.arange(len(hot_ids), dtype=np.uint64)
     hot = _whole_vectors(keys, _sum_in_pieces(gradient, begins, ends), gradient)
     gaps = zip([0, *ends], [*begins, len(gradient.keys)], strict=True)
@@ -81,10 +81,14 @@ def _whole_vectors(keys: Array, values: Array, like: SortedGradient) -> SortedGr
     )
 
 
-def _find_hot_ids(keys: Array) -> Array:
-    """Return the ids of hot rows and perhaps of some that have half as many keys, by a look at a few keys."""
-    samples = keys[:: max(PIECE, len(keys) // HOT_SHARE)] >> np.uint64(ID_SHIFT)
-    return np.unique(samples[1:][samples[1:] == samples[:-1]])
+def _find_hot_runs(keys: Array) -> tuple[Array, Array, Array]:
+    """Return the ids of hot rows, and where their keys begin and end; a look at a few keys finds those in question."""
+    stride = max(PIECE, len(keys) // (2 * HOT_SHARE))
+    samples = keys[::stride] >> np.uint64(ID_SHIFT)
+    ids = np.unique(samples[1:][samples[1:] == samples[:-1]])
+    begins, ends = (np.searchsorted(keys, each << ID_SHIFT) for each in (ids, ids + np.uint64(1)))
+    hot = ends - begins >= 2 * stride
+    return ids[hot], begins[hot], ends[hot]
 
 
 def _sum_in_pieces(gradient: SortedGradient, begins: Array, ends: Array) -> Array:

@@ -67,7 +67,19 @@ def test_parts_add_up_to_the_whole_and_no_row_is_in_two(ids: list[int], form: st
     for part in parts:
         assert (np.diff(part.keys.astype(np.int64)) > 0).all()
         _, counts = np.unique(part.keys >> np.uint64(32), return_counts=True)
-        assert (counts < 2 * max(PIECE, len(ids) // hot_rows.HOT_SHARE)).all()
+        assert (counts < 2 * max(PIECE, len(ids) // (2 * hot_rows.HOT_SHARE))).all()
+
+
+@given(ids=st.lists(st.integers(0, 9), max_size=8 * PIECE), shift=st.integers(1, 9))
+def test_which_rows_are_hot_does_not_depend_on_the_numbers_of_rows(ids: list[int], shift: int) -> None:
+    """A cache gives rows other numbers, and may not change a bit by that."""
+    hot, moved = ({int(key) >> 32 for key in _hot_keys(rows)} for rows in (ids, [(row + shift) % 10 for row in ids]))
+    assert {(row + shift) % 10 for row in hot} == moved
+
+
+def _hot_keys(ids: list[int]) -> list[int]:
+    parts = sum_hot_rows(whole_numbers(ids, "rows"))
+    return parts[1].keys.tolist() if len(parts) > 1 else []
 
 
 def test_a_batch_without_hot_rows_is_left_as_it_is() -> None:
