@@ -10,7 +10,7 @@ import numpy as np
 
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
-from fastembed_layer.backends.host_memory import HostMemory
+from fastembed_layer.backends.host_directory import HostDirectory
 from fastembed_layer.backends.hot_rows import SortedGradient, sort_gradient, sum_hot_rows
 from fastembed_layer.backends.sorting import KEYS_PER_THREAD, sort_keys
 from fastembed_layer.kernels.bags import MEAN, SQRTN, SUM, dot_rows, gather_bags, gather_extremes
@@ -34,7 +34,7 @@ DIVISORS = {"sum": SUM, "mean": MEAN, "sqrtn": SQRTN}
 SIGNS = {"max": 1, "min": -1}
 
 
-class CpuBackend(HostMemory, Backend):
+class CpuBackend(HostDirectory, Backend):
     """Numba kernels on the package's own threads."""
 
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
