@@ -57,7 +57,8 @@ class RowCache:
     Attributes
     ----------
     hits, misses : int
-        Ids of lookups whose rows were in the cache, and those whose rows were not.
+        Ids of lookups whose rows were in the cache, and those whose rows were not; penalties and moving averages look
+        rows up as well.
     operations : CachedRows
         The operations on the table while it has the cache.
     generation : int
@@ -177,7 +178,7 @@ class RowCache:
         rates = rates_of(table)
         if rates is not None and self.columns.hold([rates]):
             twin.row_rates = RowRates(None, self.part_of(rates, count))
-        if table.idle is not None:
+        if table.idle is not None and self.columns.hold(list_states(table, ())):
             slots = [self.part_of(slot, count) for slot in table.idle.slots]
             last_steps = self.part_of(table.idle.last_steps, count)
             twin.idle = table.idle.view(slots, last_steps, self.placement, twin.row_rates)

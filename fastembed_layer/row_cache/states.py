@@ -23,6 +23,8 @@ def list_states(table: Table, slots: Sequence[Array] | None) -> list[Array]:
     slots : sequence of ndarray or None
         Those of an update; None for a lookup.
     """
+    if slots is None and not has_moved(table):
+        return [table.array]
     if table.idle is None:
         return [table.array, *(slots or ())]
     return [table.array, *table.idle.slots, table.idle.last_steps]
@@ -31,7 +33,12 @@ def list_states(table: Table, slots: Sequence[Array] | None) -> list[Array]:
 def list_rates(table: Table, slots: Sequence[Array] | None) -> list[Array]:
     """Return the shares of the learning rate that an operation reads, as a list of one array or none."""
     rates = rates_of(table)
-    return [] if rates is None or (slots is None and table.idle is None) else [rates]
+    return [] if rates is None or (slots is None and not has_moved(table)) else [rates]
+
+
+def has_moved(table: Table) -> bool:
+    """Tell whether steps have passed since all rows were brought up to date, so that lookups need more than rows."""
+    return table.idle is not None and not table.idle.is_finished
 
 
 def rates_of(table: Table) -> Array | None:
