@@ -59,8 +59,6 @@ class RowCache:
     hits, misses : int
         Ids of lookups whose rows were in the cache, and those whose rows were not; penalties and moving averages look
         rows up as well.
-    operations : CachedRows
-        The operations on the table while it has the cache.
     generation : int
         Goes up whenever rows have changed their places.
     """
@@ -73,11 +71,15 @@ class RowCache:
         self.generation = 0
         self.lock = RLock()
         self.columns = Columns(placement, table.array, sets * WAYS)
-        self.operations = CachedRows(self)
         self._directory = Directory(placement, sets, policy)
         self._rows = table.array
         self._states: list[Array] = [table.array]
         self._overflow = NO_IDS
+
+    @property
+    def operations(self) -> CachedRows:
+        """The operations on the table; made anew, since a circle would keep the memory of a cache that has ended."""
+        return CachedRows(self)
 
     @property
     def capacity(self) -> int:
