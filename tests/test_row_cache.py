@@ -20,7 +20,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import assert_same_bits
 
-from fastembed_layer import Embedding, EmbeddingBag, EmbeddingGroup, GradientTape, RowGradient, constraints
+from fastembed_layer import (
+    Dense,
+    Embedding,
+    EmbeddingBag,
+    EmbeddingGroup,
+    Flatten,
+    GradientTape,
+    RowGradient,
+    Sequential,
+    constraints,
+)
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, AdamW, Ftrl, Nadam, Optimizer, RMSprop, RowwiseAdam
 from fastembed_layer.places import move_array, placement_of
 from fastembed_layer.row_cache import RowCache
@@ -111,6 +121,34 @@ def test_training_with_a_cache_has_the_bits_of_a_table_on_the_device(
         assert_same_bits(*rows)
     assert_same_state(pair, both)
     assert pair[0].embeddings.cache.hits > 0
+
+
+@pytest.mark.usefixtures("fake_gpu")
+@pytest.mark.parametrize("place", ["cpu:0", "gpu:0", "gpu:1"])
+def test_a_cache_on_a_second_device_takes_ids_from_anywhere(place: str) -> None:
+    pair, both, random = make_pair(1), (Adam(0.1), Adam(0.1)), np.random.default_rng(3)
+    pair[0].cache_rows("gpu:1", 33)
+    for _ in range(4):
+        batch = draw_batch(random)
+        rows = [take_step(layer, optimizer, *batch, place) for layer, optimizer in zip(pair, both, strict=True)]
+        assert_same_bits(*rows)
+    assert_same_state(pair, both)
+
+
+@pytest.mark.usefixtures("fake_gpu")
+def test_a_model_trains_around_a_table_with_a_cache() -> None:
+    seen = []
+    for n_rows in (None, 33):
+        layer = Embedding(ROWS, COLUMNS, weights=VALUES, device="cpu:0", input_length=2)
+        model = Sequential([layer, Flatten(), Dense(1, weights=[np.ones((6, 1)), np.zeros(1)])])
+        model.compile(Adam(0.1), "mse")
+        if n_rows is not None:
+            layer.cache_rows("gpu:0", n_rows)
+        ids = np.random.default_rng(0).integers(0, ROWS, (40, 2))
+        model.fit(ids, np.ones((40, 1)), batch_size=8, epochs=2, shuffle=False, verbose=0)
+        seen.append([model.predict(ids), *model.get_weights()])
+    for one, other in zip(*seen, strict=True):
+        assert_same_bits(one, other)
 
 
 @pytest.mark.usefixtures("fake_gpu")
