@@ -144,7 +144,8 @@ GPU_SECTIONS = (
         "gpu_host_table",
         "A host table and a batch on the GPU",
         "The table is in the memory of the host, and only rows and gradients of rows cross the bus; beside it the "
-        "table in the GPU. Hot ids: 95 % of them from a twentieth of the rows.",
+        "table in the GPU, and the host table with a cache of a tenth of its rows there. Hot ids: 95 % of them from a "
+        "twentieth of the rows.",
         compare_host_tables,
     ),
 )

@@ -31,6 +31,9 @@ def backend_of(parameter: Placed, ids: Any = None) -> Operations:
     ids : array, optional
         The ids of the call, where these may be on a device.
     """
+    cache = getattr(parameter, "cache", None)
+    if cache is not None:
+        return cache.operations
     placement = parameter.placement
     if placement == HOST and is_on_host(ids):
         return backend_for(placement)

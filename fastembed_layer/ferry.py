@@ -37,12 +37,14 @@ class Ferry(Operations):
     Parameters
     ----------
     home : str
-        The placement at which the table lives.
+        The placement at which the table, or what stands for it, lives.
+    operations : Operations, optional
+        What is called there; without it, the backend.
     """
 
-    def __init__(self, home: str):
+    def __init__(self, home: str, operations: Operations | None = None):
         self.home = home
-        self._backend = backend_for(home)
+        self._backend: Operations = backend_for(home) if operations is None else operations
 
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
         check_one_place(ids=ids, out=out)
@@ -82,6 +84,9 @@ class Ferry(Operations):
 
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         return self._run(lambda ids, out: self._backend.dot_rows(table, gradient.to(self.home)), gradient.ids, None)
+
+    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        return self._run(lambda given, _: self._backend.find_places(tags, stamps, given, input_dim, tick), ids, None)
 
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
         own = (place_like(array, ids) for array in (columns, row_offsets, input_dims))

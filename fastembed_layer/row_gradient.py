@@ -120,6 +120,10 @@ class RowGradient:
         values = values[kept] if sources is None else values
         return RowGradient(ids[kept], values, self.shape, sources, scales, self.winners, places)
 
+    def with_ids(self, ids: Array, input_dim: int) -> RowGradient:
+        """Return the same vectors for other ids, one for each, of a table of so many rows."""
+        return RowGradient(ids, self.values, (input_dim, self.shape[1]), *self._arrays()[2:])
+
     def to(self, placement: str) -> RowGradient:
         """Return the gradient with its arrays at a placement such as ``"gpu:0"``; itself if they are there."""
         if placement == placement_of(self.ids):

@@ -21,8 +21,10 @@ from fastembed_layer.places import (
     placement_of,
     to_host,
 )
+from fastembed_layer.row_cache import make_cache
 
 if TYPE_CHECKING:
+    from fastembed_layer.row_cache import RowCache
     from fastembed_layer.row_rates import RowRates
     from fastembed_layer.running_squares import RunningSquares
 
@@ -43,8 +45,8 @@ class Parameter:
 
     Attributes
     ----------
-    storage : ndarray
-        The memory itself. For a table whose rows have been idle it may be behind `value`.
+    array : ndarray
+        The memory itself. For a table with a cache it may be behind `storage`.
     placement : str
         Where it lives.
     """
@@ -53,9 +55,19 @@ class Parameter:
     constraint: Callable[[Array], Array] | None = None
 
     def __init__(self, value: Array, name: str = "parameter", trainable: bool = True):
-        self.storage = value
+        self.array = value
         self.name = name
         self.trainable = trainable
+
+    @property
+    def storage(self) -> Array:
+        """The array. For a table whose rows have been idle it may be behind `value`."""
+        return self.array
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the array may be written, and so trained."""
+        return bool(getattr(self.array.flags, "writeable", True))
 
     @property
     def value(self) -> Array:
@@ -65,27 +77,30 @@ class Parameter:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
-        return self.storage.shape
+        return self.array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Element type of the array."""
-        return self.storage.dtype
+        return self.array.dtype
 
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
-        return self.storage.ndim
+        return self.array.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.storage.size
+        return self.array.size
 
     @property
     def nbytes(self) -> int:
         """Bytes of the array, slots of optimizers not counted."""
-        return self.storage.nbytes
+        return self.array.nbytes
+
+    def settle(self) -> None:
+        """Copy back what a cache holds; only tables have one."""
 
     def numpy(self) -> Array:
         """Return a copy of the current value."""
@@ -119,7 +134,7 @@ class Parameter:
         return to_host(self.value[move_array(key, self.placement) if isinstance(key, np.ndarray) else key])
 
     def __len__(self) -> int:
-        return len(self.storage)
+        return len(self.array)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {self.shape} {self.dtype} on {self.placement}>"
@@ -145,7 +160,11 @@ class Table(Parameter):
         Whether the caller has chosen where it lives. If not, it moves to the CPU when memory does not suffice.
     squares : RunningSquares or None
         The sum of its squares, where an L2 penalty has asked for it.
+    cache : RowCache or None
+        Its cache on a GPU, which `cache_rows` makes.
     """
+
+    cache: RowCache | None = None
 
     def __init__(self, value: Array, name: str = "embeddings", trainable: bool = True):
         if value.ndim != 2 or not (value.flags.carray if is_on_host(value) else value.flags.c_contiguous):
@@ -162,6 +181,12 @@ class Table(Parameter):
         self.squares: RunningSquares | None = None
 
     @property
+    def storage(self) -> Array:
+        """The matrix, after a cache has been emptied. Idle rows may be behind `value`."""
+        self.settle()
+        return self.array
+
+    @property
     def value(self) -> Array:
         """The matrix itself, after every idle row has been brought up to date."""
         self.finish()
@@ -173,6 +198,30 @@ class Table(Parameter):
         if self.idle is not None and not self.idle.is_finished:
             backend_of(self).finish_rows(self)
             self.idle.finished_at = self.idle.clock.now
+        self.settle()
+
+    def settle(self) -> None:
+        """Copy back what the cache holds and empty it, so that the arrays of table and optimizer may be used."""
+        if self.cache is not None:
+            self.cache.settle()
+
+    def over(self, array: Array) -> Table:
+        """Return a table of the same name over other memory, without idle rows, rates or a cache."""
+        return Table(array, self.name, self.trainable)
+
+    def cache_rows(self, device: str, n_rows: int, policy: str = "lru") -> RowCache:
+        """Keep rows of a table on the host on a GPU, as `PlacedLayer.cache_rows` says; an earlier cache ends."""
+        cache = make_cache(self, device, n_rows, policy)
+        self.drop_cache()
+        self.cache = cache
+        return cache
+
+    def drop_cache(self) -> None:
+        """End the cache: what has been trained is copied back to the host. Without one nothing is done."""
+        self.settle()
+        if self.cache is not None:
+            left, self.cache = self.cache.placement, None
+            backend_for(left).release_blocks()
 
     def to(self, device: str) -> Table:
         """Move the table, with what an optimizer keeps of it; training goes on as if nothing had happened.
@@ -199,7 +248,7 @@ class Table(Parameter):
         placement = check_device(device)
         if placement != self.placement:
             slot_bytes = 0 if self.idle is None else self.idle.nbytes
-            estimate = estimate_memory(self.storage.shape, self.dtype, placement, slot_bytes)
+            estimate = estimate_memory(self.array.shape, self.dtype, placement, slot_bytes)
             try:
                 if not estimate.fits:
                     raise MemoryError
@@ -215,15 +264,21 @@ class Table(Parameter):
         copy_blocks(storage, self.storage)
         if self.idle is not None:
             self.idle.move(placement)
-        left, self.storage, self.placement = self.placement, storage, placement
+        self.drop_cache()
+        left, self.array, self.placement = self.placement, storage, placement
         backend_for(left).release_blocks()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what is written to a file, has no cache."""
+        self.settle()
+        return {**vars(self), "cache": None}
 
     @property
     def input_dim(self) -> int:
         """Number of rows, the size of the vocabulary."""
-        return int(self.storage.shape[0])
+        return int(self.array.shape[0])
 
     @property
     def output_dim(self) -> int:
         """Number of columns, the size of a vector."""
-        return int(self.storage.shape[1])
+        return int(self.array.shape[1])

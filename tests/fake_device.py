@@ -17,6 +17,7 @@ import numpy as np
 from fastembed_layer.backends.contract import Backend, GroupedGradient
 from fastembed_layer.backends.cpu import CpuBackend
 from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Parameter, Table
 
 Array = Any
@@ -133,7 +134,7 @@ def _bare_table(table: Table) -> Any:
         constants=known.constants,
         is_finished=known.is_finished,
         moves=known.moves,
-        row_rates=known.row_rates,
+        row_rates=_bare_rates(known.row_rates),
     )
     shape = {
         "input_dim": table.input_dim,
@@ -143,8 +144,14 @@ def _bare_table(table: Table) -> Any:
         "size": table.size,
     }
     return SimpleNamespace(
-        storage=bare(table.storage), dtype=table.dtype, idle=idle, row_rates=table.row_rates, **shape
+        storage=bare(table.storage), dtype=table.dtype, idle=idle, row_rates=_bare_rates(table.row_rates), **shape
     )
+
+
+def _bare_rates(rates: Any) -> Any:
+    """Rates whose factors are on the device; those of the host stay themselves."""
+    is_there = rates is not None and isinstance(rates.factors, FakeArray)
+    return RowRates(rates.trainable, rates.factors.bare) if is_there else rates
 
 
 class FakeDevice(Backend):
@@ -168,6 +175,8 @@ class FakeDevice(Backend):
         Whether the next allocations fail, and so on; emptied from the front.
     releases : int
         How often the pool has been asked for its free blocks.
+    lockable : int
+        Bytes of the host that each allocation may lock.
     """
 
     def __init__(self, capacity: int = 1 << 40, devices: int = 2):
@@ -179,6 +188,7 @@ class FakeDevice(Backend):
         self.allocations = 0
         self.failing: list[bool] = []
         self.releases = 0
+        self.lockable = 1 << 40
 
     def refusal(self) -> str | None:
         return self.reason
@@ -199,8 +209,18 @@ class FakeDevice(Backend):
         assert type(array) is np.ndarray
         return self._allocate(np.array(array, order="C"), number)
 
-    def to_host(self, array: Any) -> Any:
-        return np.array(bare(array), order="C")
+    def to_host(self, array: Any, out: Any = None) -> Any:
+        if out is None:
+            return np.array(bare(array), order="C")
+        assert (out.shape, out.dtype, out.flags.c_contiguous) == (array.shape, array.dtype, True)
+        out[...] = bare(array)
+        return out
+
+    def empty_pinned(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Any:
+        memory = np.full(shape, 77, dtype)
+        if memory.nbytes > self.lockable:
+            raise MemoryError(f"Cannot lock {memory.nbytes} bytes")
+        return memory
 
     def copy_into(self, out: Any, source: Any) -> None:
         target, numbers = bare(out), source if type(source) is np.ndarray else bare(source)
@@ -257,6 +277,9 @@ class FakeDevice(Backend):
 
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         return like(gradient.ids, self.operations.dot_rows(bare(table), bare(gradient)))
+
+    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        return like(ids, self.operations.find_places(bare(tags), bare(stamps), bare(ids), input_dim, tick))
 
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
         return like(ids, self.operations.offset_ids(*map(bare, (ids, columns, row_offsets, input_dims))))

@@ -304,3 +304,10 @@ def assert_same_bits(actual: Array, expected: Array) -> None:
     assert actual.dtype == expected.dtype, f"types differ: {actual.dtype}, {expected.dtype}"
     assert actual.shape == expected.shape, f"shapes differ: {actual.shape}, {expected.shape}"
     assert actual.tobytes() == expected.tobytes(), "bytes differ"
+
+
+def find_places(tags: Array, ids: Array) -> list[int]:
+    """For each id the place whose tag it is, or -1 less its set: the upper half of a product, times the sets."""
+    sets, flat = len(tags), tags.reshape(-1).tolist()
+    own = [(int(row_id) * 0x9E3779B97F4A7C15 % 2**64 // 2**32) * sets // 2**32 for row_id in ids]
+    return [flat.index(row_id) if row_id in flat else -1 - place for row_id, place in zip(ids, own, strict=True)]

@@ -25,6 +25,7 @@ FLOORS = (
     {"kernels", "named", "checks", "block_sums", "_version"},
     {"dispatch", "ferry", "places", "backends"},
     {"table", "row_gradient", "penalised_gradient", "row_rates", "idle_rows", "running_squares"}
+    | {"row_cache"}
     | {"ids", "ragged", "bags", "feature_ids", "out_of_range", "placement", "allocation"},
     {"optimizers", "tape", "initializers", "regularizers", "constraints", "losses", "metrics"},
     {"models", "embedding", "embedding_bag", "embedding_group", "layers", "warmup"},
@@ -35,7 +36,8 @@ SIDEWAYS = {  # what a part or a file may import on its own floor; a part's own 
     "ferry": {"places", "backends"},
     "places": {"backends"},
     "allocation": {"placement"},
-    "table": {"idle_rows", "placement", "allocation"},
+    "table": {"idle_rows", "placement", "allocation", "row_cache"},
+    "row_cache": {"placement", "allocation", "row_rates"},
     "penalised_gradient": {"row_gradient", "table", "placement"},
     "running_squares": {"table"},
     "ids": {"ragged"},

@@ -73,7 +73,7 @@ def bench(load: Callable[[str], ModuleType], fake_gpu: FakeDevice, monkeypatch: 
 
 
 CLASSES = ("GpuLookup", "GpuBagSum", "GpuUpdate", "GpuTrainingStep", "GpuHostTable", "GpuLimit")
-OURS = ("fastembed_layer", "host table")
+OURS = ("fastembed_layer", "host table", "cached host table")
 
 
 def run_class(cls: Any, names: tuple[str, ...], columns: tuple[int, ...] = (4,)) -> list[float]:
@@ -122,7 +122,9 @@ def test_a_batch_that_stayed_on_the_host_is_noticed(bench: Any, monkeypatch: pyt
     assert type(result) is np.ndarray
 
 
-@pytest.mark.parametrize(("name", "place"), [("fastembed_layer", "gpu:0"), ("host table", "cpu:0")])
+@pytest.mark.parametrize(
+    ("name", "place"), [("fastembed_layer", "gpu:0"), ("host table", "cpu:0"), ("cached host table", "cpu:0")]
+)
 def test_tables_live_where_the_benchmark_says(bench: Any, name: str, place: str) -> None:
     layer = bench.rivals.get_gpu_system(name)._layer("Embedding", bench.gpu.SIZE)
     assert layer.placement == place

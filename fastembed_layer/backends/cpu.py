@@ -11,7 +11,7 @@ import numpy as np
 from fastembed_layer.backends.bad_ids import first_bad, raise_for_bad_id
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
-from fastembed_layer.backends.host_memory import HostMemory
+from fastembed_layer.backends.host_directory import HostDirectory
 from fastembed_layer.backends.hot_rows import SortedGradient, key_sources, sort_gradient, sum_hot_rows
 from fastembed_layer.backends.sorting import sort_ids
 from fastembed_layer.kernels.bags import MEAN, SQRTN, SUM, dot_rows, gather_bags, gather_extremes
@@ -36,7 +36,7 @@ DIVISORS = {"sum": SUM, "mean": MEAN, "sqrtn": SQRTN}
 SIGNS = {"max": 1, "min": -1}
 
 
-class CpuBackend(HostMemory, Backend):
+class CpuBackend(HostDirectory, Backend):
     """Numba kernels on the package's own threads."""
 
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:

@@ -38,8 +38,14 @@ class HostMemory(Memory):
         out[...] = array
         return out
 
-    def to_host(self, array: Array) -> Array:
-        return self.from_host(array)
+    def to_host(self, array: Array, out: Array | None = None) -> Array:
+        if out is None:
+            return self.from_host(array)
+        out[...] = array
+        return out
+
+    def empty_pinned(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
+        return empty_aligned(shape, dtype)
 
     def copy_into(self, out: Array, source: Array) -> None:
         out[...] = source

@@ -89,6 +89,51 @@ class PlacedLayer(Layer):
             table.to(device)
         return self
 
+    def cache_rows(self: Self, device: str, n_rows: int, policy: str = "lru") -> Self:
+        """Keep the rows that are used most on a GPU, for tables on the host that are larger than it.
+
+        Rows are looked up and trained on the GPU, with the bits of a table that is there as a whole. Missing rows are
+        copied to it with their slots, and back when others need their places. Reading the table or the optimizer's
+        slots copies everything back first, and the cache begins anew. An earlier cache ends.
+
+        Parameters
+        ----------
+        device : str
+            Such as ``"gpu:0"``.
+        n_rows : int
+            Rows for which each table gets places there, rounded up to sets of 32; a smaller table of a group gets
+            places for all its rows. With Adam each takes three times the bytes of the row.
+        policy : {"lru", "lfu"}
+            Which row of a set makes room for another: the least recently used, or the least frequently used.
+
+        Returns
+        -------
+        layer : PlacedLayer
+            The layer itself; ``layer.embeddings.cache`` counts hits and misses.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong kind or value, or the tables are on a GPU themselves.
+        MemoryError
+            If there is not enough memory; the message holds the sum. No table has a cache then.
+        """
+        self.ensure_built(None)
+        try:
+            largest, *others = sorted(self.placed_tables(), key=len, reverse=True)
+            largest.cache_rows(device, n_rows, policy)
+            for table in others:
+                table.cache_rows(device, min(n_rows, len(table)), policy)
+        except MemoryError:
+            self.drop_cache()
+            raise
+        return self
+
+    def drop_cache(self) -> None:
+        """End the cache of each table: what has been trained is copied back. Without one nothing is done."""
+        for table in self.placed_tables():
+            table.drop_cache()
+
     def memory_estimate(self, optimizer: Any = None, device: str | None = None) -> MemoryEstimate:
         """Add up what the tables need to be trained; nothing is allocated.
 
@@ -126,6 +171,9 @@ class PlacedLayer(Layer):
         if self.placement != self.place.device:
             reason = f"since not everything fits on {self.place.device}"
         print(f"{self.name}: {self.placement}, {reason}{'' if self.placed_tables() else ', not built yet'}")
+        for table in self.placed_tables():
+            if table.cache is not None:
+                print(table.cache)
         lack = explain_lack_of_gpu()
         if lack is not None:
             print(f"No GPU can be used. {lack}")

@@ -30,8 +30,13 @@ class FeatureRows(Parameter):
         self.trainable = table.trainable
 
     @property
-    def storage(self) -> Array:  # type: ignore[override]
+    def array(self) -> Array:  # type: ignore[override]
         """The rows where the table lives now."""
+        return self._table.array[self._rows]
+
+    @property
+    def storage(self) -> Array:
+        """The rows, after a cache of the table has been emptied."""
         return self._table.storage[self._rows]
 
     @property

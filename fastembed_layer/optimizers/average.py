@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_dimension, check_flag, check_number
+from fastembed_layer.dispatch import backend_of
 from fastembed_layer.optimizers.gradients import Pairs
 from fastembed_layer.optimizers.trained_rows import write_trained
 from fastembed_layer.optimizers.whole_tables import Reason, warn_of_all_rows
@@ -63,9 +64,8 @@ class MovingAverage:
             self.last_steps[:] = 1
             return
         rows = _touched(gradient, self.parameter) if self.row_wise else slice(None)
-        weight = self.parameter.storage if self.row_wise else self.parameter.value
         for block in _blocks(rows, len(self.parameter) if self.parameter.ndim else 0):
-            self.average[block] += (1 - self.momentum) * (weight[block] - self.average[block])
+            self.average[block] += (1 - self.momentum) * (self._weights_of(block) - self.average[block])
         if self.row_wise:
             self.last_steps[rows] = self.steps
 
@@ -77,12 +77,20 @@ class MovingAverage:
         return self.average
 
     def _catch_up(self, rows: Any) -> None:
-        weight = self.parameter.storage
-        for block in _blocks(rows, len(weight)):
+        for block in _blocks(rows, len(self.parameter)):
             idle = self.steps - self.last_steps[block]
-            share = (1 - self.momentum**idle).astype(weight.dtype)[:, None]
-            self.average[block] += share * (weight[block] - self.average[block])
+            share = (1 - self.momentum**idle).astype(self.parameter.dtype)[:, None]
+            self.average[block] += share * (self._weights_of(block) - self.average[block])
             self.last_steps[block] = self.steps
+
+    def _weights_of(self, block: Any) -> Array:
+        """The weights of a block; rows that were touched are looked up, which leaves a cache of them as it is."""
+        if not self.row_wise:
+            return self.parameter.value[block]
+        if isinstance(block, slice):
+            return self.parameter.storage[block]
+        assert isinstance(self.parameter, Table)
+        return backend_of(self.parameter, block).gather_rows(self.parameter, block)
 
     def _follow_placement(self) -> None:
         placement = self.parameter.placement

@@ -54,7 +54,7 @@ def _check_kinds(gradient: Any, parameter: Any) -> None:
 
 def check_pair(parameter: Parameter, gradient: Gradient) -> None:
     """Raise unless a parameter can be written and its gradient has its shape."""
-    if not getattr(parameter.storage.flags, "writeable", True):
+    if not parameter.is_writable:
         raise ValueError(
             f"The weight {parameter.name!r} must be writable to be trained. Received: a read-only array. Keep it "
             "out of training with `trainable = False` on its layer, or train a copy of it."

@@ -80,8 +80,8 @@ class IdleBook:
     ) -> None:
         """Make the tables of a step ready: no other optimizer's steps are outstanding, and their clock has room."""
         for table in tables:
-            entry = self._entries.get(table)
-            if table.idle is not entry or entry is None or entry.row_rates is not table.row_rates:
+            entry = table.idle
+            if entry is not None and (entry is not self._entries.get(table) or entry.row_rates is not table.row_rates):
                 table.finish()
                 table.idle = None
         if motion is None:

@@ -19,7 +19,7 @@ from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion
 from fastembed_layer.optimizers.saving import load_state, save_state
 from fastembed_layer.optimizers.schedules.base import Schedule, serialize
 from fastembed_layer.optimizers.schedules.base import get as get_schedule
-from fastembed_layer.optimizers.slots import fill_new_rows, make_slots, move_slots
+from fastembed_layer.optimizers.slots import fill_new_rows, make_slots, move_slots, settle_slots
 from fastembed_layer.optimizers.step import take_step
 from fastembed_layer.optimizers.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
 from fastembed_layer.penalised_gradient import Gradient
@@ -72,9 +72,6 @@ class Optimizer:
     ----------
     iterations : int
         Number of finished steps.
-    slots : dict
-        For each trained parameter a dict of its state arrays, shaped like the parameter. They live as long as the
-        optimizer.
     row_wise_slots : tuple of str
         Names of the slots that have one number per row instead: their last dimension is 1.
 
@@ -115,9 +112,14 @@ class Optimizer:
         self.loss_scale_factor = None if factor is None else check_positive(factor, "loss_scale_factor")
         self.iterations = 0
         self.skipped_steps = 0
-        self.slots: dict[Parameter, dict[str, Array]] = {}
+        self.own_slots: dict[Parameter, dict[str, Array]] = {}
         self.idle_book = IdleBook()
         self._row_rates: dict[Parameter, RowRates | None] = {}
+
+    @property
+    def slots(self) -> dict[Parameter, dict[str, Array]]:
+        """For each trained parameter its state arrays by name, shaped like it; they live as long as the optimizer."""
+        return settle_slots(self.own_slots)
 
     @property
     def learning_rate(self) -> float | Schedule:
@@ -204,14 +206,14 @@ class Optimizer:
 
     def slots_of(self, parameter: Parameter) -> dict[str, Array]:
         """Return the state arrays of a parameter by name, made at the first call."""
-        if parameter not in self.slots:
-            self.slots[parameter] = make_slots(parameter, self.slot_values(), self.row_wise_slots)
-        move_slots(self.slots[parameter], parameter.placement)
+        if parameter not in self.own_slots:
+            self.own_slots[parameter] = make_slots(parameter, self.slot_values(), self.row_wise_slots)
+        move_slots(self.own_slots[parameter], parameter.placement)
         rates = row_rates_of(parameter)
         if rates is not self._row_rates.get(parameter):
             fill_new_rows(self.slots[parameter], self.slot_values(), rates)
             self._row_rates[parameter] = rates
-        return self.slots[parameter]
+        return self.own_slots[parameter]
 
     def build(self, var_list: Iterable[Parameter]) -> None:
         """Make the state of some weights before their first step, in this order; `load_own_variables` needs it."""

@@ -66,7 +66,7 @@ def _list_new_tables(parameters: Iterable[Parameter], optimizer: Optimizer) -> l
     return [
         each
         for each in dict.fromkeys(parameters)
-        if isinstance(each, Table) and each.placement != HOST and each not in optimizer.slots
+        if isinstance(each, Table) and each.placement != HOST and each not in optimizer.own_slots
     ]
 
 

@@ -41,6 +41,13 @@ def move_slots(slots: dict[str, Array], placement: str) -> None:
         slots.update({name: move_array(slot, placement) for name, slot in slots.items()})
 
 
+def settle_slots(slots: dict[Parameter, dict[str, Array]]) -> dict[Parameter, dict[str, Array]]:
+    """Return the slots of all parameters; what caches hold of them has been copied back."""
+    for parameter in slots:
+        parameter.settle()
+    return slots
+
+
 def count_state_bytes(optimizer: Optimizer, shape: tuple[int, int], dtype: Any) -> int:
     """Return the bytes that an optimizer keeps of a table where the table lives: slots, last steps, averages."""
     itemsize, size = np.dtype(dtype).itemsize, math.prod(shape)

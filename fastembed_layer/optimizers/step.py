@@ -50,9 +50,12 @@ def _prepare(
     """Group the gradients of a step and make its slots ready; what a first attempt has done, a second leaves."""
     prepared = [(group_ids(parameter, gradient), optimizer.slots_of(parameter)) for parameter, gradient in pairs]
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-    optimizer.idle_book.open_step(tables, motion, optimizer.slots, set(filter(optimizer.decay.reaches, tables)))
+    optimizer.idle_book.open_step(tables, motion, optimizer.own_slots, set(filter(optimizer.decay.reaches, tables)))
     optimizer.idle_book.part_clocks(tables, keeps)
     optimizer.averages.prepare(pairs, partial(find_reasons, optimizer))
+    for table in tables:
+        if table.cache is not None:
+            table.cache.follow(table, list(optimizer.own_slots[table].values()))
     return [(gradient, list(slots.values())) for gradient, slots in prepared]
 
 

@@ -183,6 +183,23 @@ class NumberedArray(np.ndarray):
     """An array on device 1."""
 
     device = SimpleNamespace(id=1)
+    sent = 0  # arrays that came straight from page-locked memory
+
+    def set(self, source: Any) -> None:
+        """Copy an array of the host, as the library does without memory of its own on the way."""
+        self[...] = source
+        NumberedArray.sent += 1
+
+
+class PinnedMemory(bytearray):
+    """Page-locked memory."""
+
+
+def copy_to_host(array: Any, out: Any = None) -> Any:
+    """What the library's `asnumpy` does."""
+    out = np.empty(array.shape, array.dtype) if out is None else out
+    out[...] = array
+    return out
 
 
 class FakeMemory(DeviceMemory):
@@ -190,6 +207,8 @@ class FakeMemory(DeviceMemory):
 
     def __init__(self) -> None:
         self.log: list[Any] = []
+        self.locked: list[int] = []
+        self.lockable = 1 << 30
         pool = SimpleNamespace(free_bytes=lambda: 30, free_all_blocks=lambda: self.log.append("blocks"))
 
         class Current(FakeDevice):
@@ -203,14 +222,25 @@ class FakeMemory(DeviceMemory):
                 self.log.append("waited")
 
         self.fake = SimpleNamespace(
-            cuda=SimpleNamespace(Device=Current),
+            cuda=SimpleNamespace(
+                Device=Current,
+                PinnedMemoryPointer=PinnedMemory,
+                alloc_pinned_memory=self.lock,
+                runtime=SimpleNamespace(CUDARuntimeError=FakeError),
+            ),
             empty=lambda shape, dtype: np.full(shape, 7, dtype).view(NumberedArray),
             zeros=lambda shape, dtype: np.zeros(shape, dtype).view(NumberedArray),
             array=np.array,
-            asnumpy=np.asarray,
+            asnumpy=copy_to_host,
             get_default_memory_pool=lambda: pool,
             get_default_pinned_memory_pool=lambda: pool,
         )
+
+    def lock(self, nbytes: int) -> PinnedMemory:
+        self.locked.append(nbytes)
+        if nbytes > self.lockable:
+            raise FakeError(2)
+        return PinnedMemory(nbytes)
 
     @property
     def xp(self) -> Any:
@@ -227,6 +257,44 @@ def test_copies_arrive_whole_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
         assert_same_bits(memory.to_host(there), np.ascontiguousarray(source).reshape(source.shape))
         assert memory.device_of(there) == 1
     assert set(memory.log) <= {1, "waited"}
+
+
+@pytest.mark.parametrize("lockable", [0, 1 << 30])
+def test_a_copy_to_the_host_passes_through_locked_memory_if_the_system_gives_some(lockable: int) -> None:
+    memory, whole = FakeMemory(), np.arange(12.0).reshape(3, 4)
+    there, memory.lockable = memory.from_host(whole, 1), lockable
+    here = memory.to_host(there)
+    assert memory.locked == [96]
+    assert here.base is None
+    assert_same_bits(here, whole)
+
+
+def test_a_copy_of_more_than_a_block_locks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastembed_layer.backends.cuda.memory.BLOCK_BYTES", 95)
+    memory, whole = FakeMemory(), np.arange(12.0).reshape(3, 4)
+    assert_same_bits(memory.to_host(memory.from_host(whole, 1)), whole)
+    assert memory.locked == []
+
+
+def test_locked_memory_is_copied_from_and_to_directly() -> None:
+    memory, before = FakeMemory(), NumberedArray.sent
+    pinned = memory.empty_pinned((3, 4), "float32", 1)
+    assert (pinned.shape, pinned.dtype, type(pinned)) == ((3, 4), np.dtype("float32"), np.ndarray)
+    pinned[...] = np.arange(12).reshape(3, 4)
+    there = memory.from_host(pinned[:2], 1)
+    assert NumberedArray.sent == before + 1
+    pinned.fill(0)
+    assert memory.to_host(there, pinned[:2]) is not None
+    assert_same_bits(pinned, np.append(np.arange(8.0), np.zeros(4)).reshape(3, 4).astype("float32"))
+    assert memory.locked == [48]
+
+
+def test_a_system_that_locks_nothing_is_a_memory_error() -> None:
+    memory = FakeMemory()
+    memory.lockable = 10
+    with pytest.raises(MemoryError, match="gives no 48 bytes of page-locked memory: cudaError 2"):
+        memory.empty_pinned((3, 4), "float32")
+    assert memory.empty_pinned((0, 4), "float32").shape == (0, 4)
 
 
 def test_memory_that_is_left_includes_the_free_blocks_of_the_pool() -> None:

@@ -166,6 +166,41 @@ def test_no_bags_give_an_array_without_rows(device: Device) -> None:
     assert bags.shape == (0, 2)
 
 
+def make_directory(sets: int, ids: Array) -> tuple[Array, Array]:
+    """A directory in which the sets of some ids hold them, as far as they have places, and stamps."""
+    tags = np.full((sets, 32), -1)
+    for row_id, place in zip(ids, reference.find_places(tags, ids), strict=True):
+        ways = np.flatnonzero(tags[-1 - place] == -1)
+        tags[-1 - place, ways[-1:]] = row_id
+    return tags, np.random.default_rng(1).integers(0, 99, tags.shape)
+
+
+@given(
+    sets=st.integers(1, 5),
+    present=st.sets(st.integers(0, 299), max_size=99),
+    asked=st.lists(st.integers(0, 299), max_size=40),
+    id_type=st.sampled_from(KERNEL_TYPES),
+    tick=st.sampled_from([None, 0, 200]),
+)
+def test_find_places_finds_the_rows_of_a_cache_and_stamps_them(
+    device: Device, sets: int, present: set[int], asked: list[int], id_type: str, tick: int | None
+) -> None:
+    tags, stamps = make_directory(sets, np.array(sorted(present), np.int64))
+    before, ids = stamps.copy().reshape(-1), np.array(asked, id_type)
+    places = device.find_places(tags, stamps, ids, 300, tick)
+    assert places.tolist() == reference.find_places(tags, ids)
+    found, uses = np.unique(places[places >= 0], return_counts=True)
+    before[found] = before[found] + uses if tick is None else tick
+    assert_same_bits(stamps, before.reshape(sets, 32))
+
+
+@pytest.mark.parametrize(("sets", "row_id"), [(1, 0), (7, 2**32 - 2), (2**20 + 1, 2**31 + 5)])
+def test_the_set_of_a_large_id_is_that_of_the_reference(device: Device, sets: int, row_id: int) -> None:
+    tags, ids = np.full((sets, 32), -1), np.array([row_id, 1])
+    places = device.find_places(tags, np.zeros_like(tags), ids, 2**32 - 1, 1)
+    assert places.tolist() == reference.find_places(tags[:, :0], ids)
+
+
 vocabularies = st.builds(
     make_vocabularies,
     samples=st.integers(0, 8),
@@ -339,6 +374,8 @@ def test_an_id_that_is_no_row_is_refused_with_its_place_and_changes_nothing(
     trained = make_trained("adagrad", np.ones((INPUT_DIM, 3), "float32"))
     before = trained.copy_bits()
     gradient = RowGradient(ids, np.ones((100, 3), "float32"), (INPUT_DIM, 3))
+    tags, stamps = make_directory(2, np.arange(INPUT_DIM))
+    old_stamps = stamps.copy()
     refused: list[Callable[[], Any]] = [
         lambda: device.gather_rows(trained.table, ids),
         lambda: device.gather_bags(trained.table, ids, np.arange(101), None),
@@ -347,12 +384,14 @@ def test_an_id_that_is_no_row_is_refused_with_its_place_and_changes_nothing(
         lambda: device.group_gradient(gradient),
         lambda: device.sum_duplicates(gradient),
         lambda: update_rows(device, trained, "adagrad", gradient),
+        lambda: device.find_places(tags, stamps, ids, INPUT_DIM),
     ]
     for operation in refused:
         with pytest.raises(IdsOutOfRangeError) as caught:
             operation()
         assert caught.value.position == place
         assert str(caught.value) == f"indices[{place}] = {ids[place]} is not in [0, {INPUT_DIM})"
+    assert_same_bits(stamps, old_stamps)
     for after, then in zip((trained.table.value, *trained.slots.values()), before, strict=True):
         assert_same_bits(after, then)
 

@@ -63,6 +63,16 @@ extern "C" unsigned long long emulator_atomic_min(unsigned long long *place, uns
     return old;
 }
 
+extern "C" unsigned long long emulator_atomic_add(unsigned long long *place, unsigned long long value)
+{
+    return std::atomic_ref<unsigned long long>(*place).fetch_add(value);
+}
+
+extern "C" unsigned long long emulator_atomic_exchange(unsigned long long *place, unsigned long long value)
+{
+    return std::atomic_ref<unsigned long long>(*place).exchange(value);
+}
+
 extern "C" void emulator_launch(void (*run)(void **), void **arguments, unsigned blocks, unsigned lanes, unsigned count)
 {
     std::lock_guard<std::mutex> guard(one_at_a_time);

@@ -21,6 +21,8 @@ extern Extent blockDim, gridDim;
 // Waits for all lanes of a mask, exchanges 8 bytes with them, and returns those of the lane `source`.
 extern "C" unsigned long long emulator_exchange(unsigned mask, unsigned long long own, unsigned source, unsigned width);
 extern "C" unsigned long long emulator_atomic_min(unsigned long long *place, unsigned long long value);
+extern "C" unsigned long long emulator_atomic_add(unsigned long long *place, unsigned long long value);
+extern "C" unsigned long long emulator_atomic_exchange(unsigned long long *place, unsigned long long value);
 
 template <class Number>
 static inline Number exchange(unsigned mask, Number own, unsigned source, unsigned width)
@@ -50,6 +52,16 @@ static inline Number __shfl_xor_sync(unsigned mask, Number own, unsigned distanc
 static inline unsigned long long atomicMin(unsigned long long *place, unsigned long long value)
 {
     return emulator_atomic_min(place, value);
+}
+
+static inline unsigned long long atomicAdd(unsigned long long *place, unsigned long long value)
+{
+    return emulator_atomic_add(place, value);
+}
+
+static inline unsigned long long atomicExch(unsigned long long *place, unsigned long long value)
+{
+    return emulator_atomic_exchange(place, value);
 }
 
 static inline float sqrt(float x) { return __builtin_sqrtf(x); }

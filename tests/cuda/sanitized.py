@@ -62,6 +62,9 @@ def run_others(backend: Any, ids: Any) -> None:
     backend.offset_bags(ids, np.array([[0, 3, 9], [9, 9, COUNT]]), *vocabularies)
     backend.update_dense(Parameter(np.ones((4, 3))), np.ones((4, 3)), "sgd", [], (0.1,))
     backend.fill_random(np.empty((7, COLUMNS)), 5, "truncated_normal", (0.0, 1.0))
+    tags, stamps = np.arange(64).reshape(2, 32), np.zeros((2, 32), np.int64)
+    for tick in (3, None):
+        backend.find_places(tags, stamps, ids, ROWS, tick)
 
 
 def run_two(backend: Any, ids: Any) -> None:

@@ -1,6 +1,7 @@
 """Every operation of a backend, documented here and nowhere else.
 
-Arrays are those of the backend, numpy's on the CPU; only the series of clocks and the rates of rows stay on the host.
+Arrays are those of the backend, numpy's on the CPU; only the series of clocks stay on the host, and the rates of rows
+may.
 `ids` are one-dimensional, contiguous, int32 or int64. A table is read and written through ``table.storage``, and where
 ``table.idle`` is set, rows count as they are after their idle steps. No operation creates an array of the table's
 shape.

@@ -140,6 +140,38 @@ class Lookups(ABC):
         """
 
     @abstractmethod
+    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        """Find the places of ids in the directory of a row cache, and note that they have been used.
+
+        Each id has one set, found by multiplying it; its row is in one of the places of that set or not in the cache.
+        Of ids that are no rows none is found, and no stamp is written.
+
+        Parameters
+        ----------
+        tags : ndarray of int64, shape (n_sets, 32)
+            The id of the row in each place, -1 where there is none; no id twice.
+        stamps : ndarray of int64, shape (n_sets, 32)
+            Changed in place.
+        ids : ndarray, shape (n,)
+            The ids to find.
+        input_dim : int
+            Number of rows of the table.
+        tick : int, optional
+            What the stamp of each place that is found becomes, at least 0. Without it the stamp goes up by 1 for each
+            position that names the place.
+
+        Returns
+        -------
+        places : ndarray of int64, shape (n,)
+            ``set * 32 + way``, which counts the places of all sets; ``-1 - set`` for an id that is in none.
+
+        Raises
+        ------
+        IdsOutOfRangeError
+            If an id is not a row of the table.
+        """
+
+    @abstractmethod
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
         """Turn ids of several vocabularies into rows of the one table in which these lie under each other.
 

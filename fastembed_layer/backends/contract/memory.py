@@ -52,8 +52,29 @@ class Memory(ABC):
         """Return a C-contiguous copy of a numpy array on a device; later writes to `array` do not reach it."""
 
     @abstractmethod
-    def to_host(self, array: Array) -> Array:
-        """Return a copy of an array of this backend as a C-contiguous numpy array, complete on return."""
+    def to_host(self, array: Array, out: Array | None = None) -> Array:
+        """Return a copy of an array of this backend as a C-contiguous numpy array, complete on return.
+
+        Parameters
+        ----------
+        array : ndarray
+            Of any device of this backend.
+        out : numpy.ndarray of the same shape and dtype, C-contiguous, optional
+            Where to write it, and what is returned; from `empty_pinned` the copy is the fastest.
+        """
+
+    @abstractmethod
+    def empty_pinned(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
+        """Return an uninitialised numpy array in memory that a device copies from and to at full speed.
+
+        On a GPU that is page-locked memory, which the system cannot move. Where copies need no such thing it is memory
+        like any other.
+
+        Raises
+        ------
+        MemoryError
+            If the system gives none: how much may be locked is often limited.
+        """
 
     @abstractmethod
     def copy_into(self, out: Array, source: Array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
@@ -35,8 +36,21 @@ class DeviceMemory:
         self.copy_into(out, array)
         return out
 
-    def to_host(self, array: Array) -> Array:
-        return np.array(self.xp.asnumpy(array), order="C")
+    def to_host(self, array: Array, out: Array | None = None) -> Array:
+        if out is not None:
+            self.xp.asnumpy(array, out=out)
+            return out
+        return np.array(self.xp.asnumpy(array, out=self._stage(array)), order="C")
+
+    def empty_pinned(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        cuda = self.xp.cuda
+        try:
+            with cuda.Device(number):
+                memory = cuda.alloc_pinned_memory(max(1, nbytes))
+        except cuda.runtime.CUDARuntimeError as error:
+            raise MemoryError(f"The system gives no {nbytes} bytes of page-locked memory: {error}") from error
+        return np.ndarray(shape, dtype, cast("Any", memory))
 
     def copy_into(self, out: Array, source: Array) -> None:
         with self.xp.cuda.Device(self.device_of(out)):
@@ -45,8 +59,7 @@ class DeviceMemory:
                 return
             rows = max(1, BLOCK_BYTES * len(out) // max(1, out.nbytes))
             for begin in range(0, len(out), rows):
-                # A copy on the right device; plain assignment would need the devices to see each other's memory.
-                out[begin : begin + rows] = self.xp.array(source[begin : begin + rows], order="C")
+                self._copy_block(out[begin : begin + rows], source[begin : begin + rows])
             self.synchronize(self.device_of(out))
 
     def available_memory(self, number: int = 0) -> int | None:
@@ -62,3 +75,26 @@ class DeviceMemory:
 
     def synchronize(self, number: int = 0) -> None:
         self.xp.cuda.Device(number).synchronize()
+
+    def _stage(self, array: Array) -> Array | None:
+        """Page-locked memory for a copy to the host; None where there is none, or where it would take too much."""
+        if array.nbytes > BLOCK_BYTES:
+            return None
+        try:
+            return self.empty_pinned(array.shape, array.dtype, self.device_of(array))
+        except MemoryError:
+            return None
+
+    def _copy_block(self, out: Array, source: Array) -> None:
+        if isinstance(_owner_of(source), self.xp.cuda.PinnedMemoryPointer):
+            cast("Any", out).set(source)  # the library would copy it to page-locked memory of its own first
+        else:
+            # A copy on the right device; plain assignment would need the devices to see each other's memory.
+            out[...] = self.xp.array(source, order="C")
+
+
+def _owner_of(array: Any) -> Any:
+    """What holds the memory of a numpy array, or of what it is a view of."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array

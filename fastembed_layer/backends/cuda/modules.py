@@ -16,6 +16,7 @@ RULE = "rule"  # the place of a rule's family among the parts of a module
 PARTS = {  # the files of a module, in the order in which they build on each other
     "gather": ("lanes", "gather"),
     "lookups": ("lanes", "gradient", "bags", "lookups"),
+    "directory": ("lanes", "directory"),
     "offset": ("lanes", "offset"),
     "group": ("lanes", "group"),
     "sums": ("lanes", "gradient", "sums"),

@@ -136,6 +136,18 @@ class CudaBackend(DeviceMemory, Backend):
         return out
 
     @on_its_device
+    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        ids, bad, (sets, ways) = self._device.take(ids), self._device.make_flag(), tags.shape
+        places, count = self._device.xp.empty(len(ids), np.int64), np.int64(len(ids))
+        module = Module("directory", index=ids.dtype)
+        which = (tags, np.int64(sets), np.int64(ways), ids, places, count, np.int64(input_dim), bad)
+        self._device.launch(module, "find_places", len(ids), ways, which)
+        self._device.raise_for_bad_id(bad, ids, input_dim)
+        stamp = np.int64(-1 if tick is None else tick)
+        self._device.launch(module, "stamp_places", len(ids), 1, (places, stamps.view(np.uint64), count, stamp))
+        return cast(Array, places)
+
+    @on_its_device
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
         ids, bad, (samples, width) = self._device.take(ids), self._device.make_flag(), (len(ids), len(columns))
         rows = self._device.xp.empty((samples, width), np.int64)
