@@ -16,6 +16,7 @@ import numpy as np
 
 from fastembed_layer.backends.contract import Backend, GroupedGradient
 from fastembed_layer.backends.cpu import CpuBackend
+from fastembed_layer.places import HOST
 from fastembed_layer.row_gradient import RowGradient
 from fastembed_layer.row_rates import RowRates
 from fastembed_layer.table import Parameter, Table
@@ -137,6 +138,7 @@ def _bare_table(table: Table) -> Any:
         row_rates=_bare_rates(known.row_rates),
     )
     shape = {
+        "placement": HOST,
         "input_dim": table.input_dim,
         "output_dim": table.output_dim,
         "shape": table.shape,
