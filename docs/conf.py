@@ -34,5 +34,6 @@ doctest_test_doctest_blocks = ""
 
 html_theme = "pydata_sphinx_theme"
 html_title = "fastembed_layer"
-html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}
+html_theme_options = {"navigation_with_keys": False, "show_prev_next": False, "show_toc_level": 2}
+html_sidebars = {"*": []}  # pages at the top have no others below them
 html_show_sourcelink = False
