@@ -31,6 +31,7 @@ from fastembed_layer import (
     Sequential,
     constraints,
 )
+from fastembed_layer.backends.cpu import CpuBackend
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, AdamW, Ftrl, Nadam, Optimizer, RMSprop, RowwiseAdam
 from fastembed_layer.places import move_array, placement_of
 from fastembed_layer.row_cache import RowCache
@@ -120,6 +121,17 @@ def test_training_with_a_cache_has_the_bits_of_a_table_on_the_device(
         assert_same_bits(*rows)
     assert_same_state(pair, both)
     assert pair[0].embeddings.cache.hits > 0
+
+
+def test_ids_whose_gradients_are_summed_in_pieces_have_the_same_bits_in_any_place(gpu: FakeDevice) -> None:
+    pair, both, random = make_pair(1), (Adagrad(0.1), Adagrad(0.1)), np.random.default_rng(2)
+    count = 20_000 if isinstance(gpu.operations, CpuBackend) else 1_000  # pieces of 4,096 vectors, and of 4
+    for _ in range(2):
+        ids = np.where(random.random(count) < 0.4, 77, random.integers(0, 40, count))
+        d_rows = random.normal(size=(count, COLUMNS)).astype("float32")
+        for layer, optimizer in zip(pair, both, strict=True):
+            take_step(layer, optimizer, ids, d_rows)
+    assert_same_state(pair, both)
 
 
 @pytest.mark.usefixtures("fake_gpu")
