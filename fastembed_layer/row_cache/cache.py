@@ -236,8 +236,8 @@ class RowCache:
             needed = 2 * overflow * self.nbytes // max(1, self.columns.room)
             raise MemoryError(
                 f"The cache of the weight {self.name!r} on {self.placement} has no room for {overflow} more rows of a "
-                f"batch: {format_bytes(needed)} could not be allocated. Fewer ids in a batch need less, and so does a "
-                f"cache of another `n_rows`. Received: {self.capacity} places."
+                f"batch, beside its {self.capacity} places: {format_bytes(needed)} more could not be allocated. "
+                "Fewer ids in a batch need less."
             ) from error
 
     def _estimate(self, hosts: Sequence[Array]) -> MemoryEstimate:

@@ -87,3 +87,9 @@ def test_the_smaller_limit_counts(
     monkeypatch.setattr(host_memory, "_system_available", lambda: system)
     monkeypatch.setattr(host_memory, "_cgroup_available", lambda: container)
     assert available_memory() == expected
+
+
+def test_a_copy_to_the_host_may_be_written_where_the_caller_wants_it() -> None:
+    source, out = np.arange(6.0).reshape(2, 3), MEMORY.empty_pinned((2, 3), "float64")
+    assert MEMORY.to_host(source, out) is out
+    np.testing.assert_array_equal(out, source)
