@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.backends.buffers import lend_array
-from fastembed_layer.backends.sorting import SMALL_SORT
+from fastembed_layer.backends.sorting import is_small
 from fastembed_layer.kernels.group import ID_SHIFT
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.kernels.update import sum_pieces
@@ -44,7 +44,7 @@ def key_sources(gradient: RowGradient) -> Array | None:
     A kernel then reads the number of a vector where it reads the id, and not from a second array in random order.
     """
     is_plain = gradient.scales is None and gradient.winners is None
-    return gradient.sources if is_plain and len(gradient) >= SMALL_SORT else None
+    return gradient.sources if is_plain and not is_small(len(gradient)) else None
 
 
 def sort_gradient(keys: Array, gradient: RowGradient, dtype: np.dtype[Any]) -> SortedGradient:

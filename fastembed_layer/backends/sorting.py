@@ -30,7 +30,7 @@ def sort_ids(ids: Array, input_dim: int, sources: Array | None = None) -> Array:
     input_dim : int
         Number of its rows.
     sources : ndarray of int64, shape (n,), optional
-        What keys hold instead of their positions; for `SMALL_SORT` ids or more.
+        What keys hold instead of their positions, unless the batch `is_small`.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def sort_ids(ids: Array, input_dim: int, sources: Array | None = None) -> Array:
         If an id is not a row.
     """
     keys = lend_array((len(ids),), np.uint64)
-    if len(ids) < SMALL_SORT:
+    if is_small(len(ids)):
         start = np.zeros(1, np.int64)
         raise_for_bad_id([count_ids(ids, input_dim, start, 0, len(ids))], ids, input_dim)
         start[0] = 0
@@ -46,6 +46,11 @@ def sort_ids(ids: Array, input_dim: int, sources: Array | None = None) -> Array:
         keys.sort()
         return keys
     return _sort_many(ids, input_dim, sources, keys)
+
+
+def is_small(size: int) -> bool:
+    """Tell whether so few keys are sorted by numpy, as numbers, so that each has to hold its position."""
+    return size < SMALL_SORT
 
 
 def _sort_many(ids: Array, input_dim: int, sources: Array | None, keys: Array) -> Array:

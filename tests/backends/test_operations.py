@@ -39,6 +39,7 @@ from training import (
 )
 
 from fastembed_layer import RowGradient
+from fastembed_layer.backends import sorting
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.dispatch import backend_for
 from fastembed_layer.kernels.rules import RULES
@@ -295,7 +296,9 @@ def test_update_rows_applies_the_rule_to_the_summed_gradient(
 def test_update_rows_takes_every_form_of_gradient(device: Device, data: st.DataObject, form: str) -> None:
     columns = data.draw(st.sampled_from(DIMS))
     value = data.draw(matrices(INPUT_DIM, columns, "float32"))
-    judge_update(device, "adagrad", value, data.draw(gradients(columns, "float32", form)))
+    with pytest.MonkeyPatch.context() as patch:  # on the CPU large batches are sorted in another way
+        patch.setattr(sorting, "SMALL_SORT", data.draw(st.sampled_from([0, sorting.SMALL_SORT])))
+        judge_update(device, "adagrad", value, data.draw(gradients(columns, "float32", form)))
 
 
 def test_a_gradient_of_another_float_type_is_brought_to_the_type_of_the_table(device: Device) -> None:
