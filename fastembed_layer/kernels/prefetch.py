@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 AHEAD = 16  # rows between a prefetch and its use; 8 to 20 measured alike
-BAG_AHEAD = 32  # where rows are read only; then more lines may be under way
+BAG_AHEAD = 32  # in lookups of bags, which write little: a fifth faster than 16 for uniform ids
 CACHE_LINE = 64  # bytes
 READ, SECOND_LEVEL, DATA = 0, 2, 1  # arguments of llvm.prefetch; the first-level cache keeps too few lines under way
 
