@@ -13,27 +13,29 @@ from fastembed_layer import (
     regularizers,
 )
 from fastembed_layer._version import version as __version__
-from fastembed_layer.embedding import Embedding
-from fastembed_layer.embedding_bag import EmbeddingBag
-from fastembed_layer.embedding_group import EmbeddingGroup
+from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.kernels.threads import get_threads, set_threads
-from fastembed_layer.models.dense import Dense
-from fastembed_layer.models.dot import Dot
-from fastembed_layer.models.dropout import Dropout
-from fastembed_layer.models.layer import Layer
+from fastembed_layer.layers.dense import Dense
+from fastembed_layer.layers.dot import Dot
+from fastembed_layer.layers.dropout import Dropout
+from fastembed_layer.layers.embedding import Embedding
+from fastembed_layer.layers.embedding_bag import EmbeddingBag
+from fastembed_layer.layers.embedding_group import EmbeddingGroup
+from fastembed_layer.layers.layer import Layer
+from fastembed_layer.layers.module import Module
+from fastembed_layer.layers.placed_layer import memory_estimate
+from fastembed_layer.layers.pooling import GlobalAveragePooling1D
+from fastembed_layer.layers.reshaping import Concatenate, Flatten
+from fastembed_layer.layers.symbolic import Input
+from fastembed_layer.layers.warmup import warmup
 from fastembed_layer.models.model import Model
-from fastembed_layer.models.module import Module
-from fastembed_layer.models.placed_layer import memory_estimate
-from fastembed_layer.models.pooling import GlobalAveragePooling1D
-from fastembed_layer.models.reshaping import Concatenate, Flatten
 from fastembed_layer.models.sequential import Sequential
-from fastembed_layer.models.symbolic import Input
-from fastembed_layer.penalised_gradient import PenalisedGradient
-from fastembed_layer.placement import device
-from fastembed_layer.ragged import Ragged
-from fastembed_layer.row_gradient import RowGradient
+from fastembed_layer.placement.devices import device
+from fastembed_layer.tables.penalised_gradient import PenalisedGradient
+from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tape import GradientTape
-from fastembed_layer.warmup import warmup
+
+layers.Sequential = Sequential  # a name of earlier versions, from a floor above
 
 __all__ = [
     "Concatenate",

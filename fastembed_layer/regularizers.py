@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.block_sums import BLOCK, sum_blocks
 from fastembed_layer.checks import check_choice, check_number
 from fastembed_layer.named import NamedObjects, serialize
+from fastembed_layer.tables.block_sums import BLOCK, sum_blocks
 
 __all__ = ["L1", "L1L2", "L2", "FunctionRegularizer", "OrthogonalRegularizer", "Regularizer"]
 __all__ += ["deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer", "serialize"]

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.penalised_gradient import Gradient
-from fastembed_layer.places import as_array
-from fastembed_layer.ragged import Ragged
-from fastembed_layer.table import Parameter
+from fastembed_layer.backends.arrays import as_array
+from fastembed_layer.inputs.ragged import Ragged
+from fastembed_layer.tables.penalised_gradient import Gradient
+from fastembed_layer.tables.table import Parameter
 
 Array = np.ndarray[Any, Any]
 

@@ -16,7 +16,8 @@ import pytest
 from devices import Device, names_to_run, open_device
 from hypothesis import settings
 
-from fastembed_layer import places, set_threads
+from fastembed_layer import set_threads
+from fastembed_layer.backends import arrays
 
 BACKENDS = pytest.StashKey[dict[str, str | None]]()
 
@@ -60,7 +61,7 @@ def device(request: pytest.FixtureRequest) -> Device:
 def _gpu_for_those_who_ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the GPU from tests that do not ask for a device: by default their layers would go there."""
     if not {"device", "fake_gpu"} & set(request.fixturenames):
-        monkeypatch.setattr(places.backend_for("gpu"), "refusal", lambda: "This test did not ask for a GPU.")
+        monkeypatch.setattr(arrays.backend_for("gpu"), "refusal", lambda: "This test did not ask for a GPU.")
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # for the processes that it starts
 
 
@@ -120,7 +121,7 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_device.FakeDevice
     """Two GPUs that do not exist, ``"gpu:0"`` and ``"gpu:1"``, with much memory."""
     device = fake_device.FakeDevice()
     monkeypatch.setattr(fake_device, "BACKEND", device)
-    monkeypatch.setitem(places.BACKENDS, "gpu", "fake_device")
-    places._load_backend.cache_clear()
+    monkeypatch.setitem(arrays.BACKENDS, "gpu", "fake_device")
+    arrays._load_backend.cache_clear()
     yield device
-    places._load_backend.cache_clear()
+    arrays._load_backend.cache_clear()

@@ -13,8 +13,8 @@ import numpy as np
 
 from fastembed_layer import RowGradient
 from fastembed_layer.backends.contract import Backend, GroupedGradient
-from fastembed_layer.dispatch import backend_for
-from fastembed_layer.table import Parameter
+from fastembed_layer.backends.dispatch import backend_for
+from fastembed_layer.tables.table import Parameter
 
 Array = np.ndarray[Any, Any]
 Copy = Callable[[Any], Any]

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import HOST
 from fastembed_layer.backends.contract import Backend, GroupedGradient
 from fastembed_layer.backends.cpu import CpuBackend
-from fastembed_layer.places import HOST
-from fastembed_layer.row_gradient import RowGradient
-from fastembed_layer.row_rates import RowRates
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.tables.row_gradient import RowGradient
+from fastembed_layer.tables.row_rates import RowRates
+from fastembed_layer.tables.table import Parameter, Table
 
 Array = Any
 

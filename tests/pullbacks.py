@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import GradientTape, Ragged, RowGradient
-from fastembed_layer.table import Parameter
+from fastembed_layer.tables.table import Parameter
 from fastembed_layer.tape import Cotangents, record
 
 Array = np.ndarray[Any, Any]

@@ -247,8 +247,8 @@ CHECKS = {
         Module("table", "from fastembed_layer.optimizers import SGD"),
         Module("table", "import fastembed_layer"),
         Module("table", "from fastembed_layer import Embedding"),
-        Module("dispatch", "def pick():\n    from fastembed_layer.table import Table"),
-        Module("dispatch", "PLACES = {'gpu': 'fastembed_layer.table'}"),
+        Module("dispatch", "def pick():\n    from fastembed_layer.tables.table import Table"),
+        Module("dispatch", "PLACES = {'gpu': 'fastembed_layer.tables.table'}"),
         Module("losses.base", "from .. import embedding"),
         Module("tape", "from fastembed_layer import metrics"),
         Module("models.core", "from ..embedding import Embedding"),
@@ -275,7 +275,7 @@ CHECKS = {
     find_many_arguments: (Module("tape", "def take(a, b, c, d, *, e, f, g, h): ..."),),
 }
 HARMLESS = (
-    Module("optimizers.adam", "from fastembed_layer.table import Table\nfrom .base import Optimizer"),
+    Module("optimizers.adam", "from fastembed_layer.tables.table import Table\nfrom .base import Optimizer"),
     Module("table", "if TYPE_CHECKING:\n    from fastembed_layer.optimizers import SGD\n    import numba"),
     Module("kernels.jit", "import numba\nfrom llvmlite import ir"),
     Module("backends.cuda.library", "def load():\n    import cupy"),

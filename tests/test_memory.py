@@ -14,7 +14,7 @@ import pytest
 from fastembed_layer import Embedding, EmbeddingBag, GradientTape, RowGradient, Sequential
 from fastembed_layer.backends.buffers import drop_free_memory
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop, RowwiseAdagrad
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 

@@ -23,11 +23,11 @@ import fastembed_layer
 from fastembed_layer import Embedding, RowGradient, set_threads
 from fastembed_layer.backends import buffers, cpu
 from fastembed_layer.backends.buffers import lend_array
-from fastembed_layer.dispatch import backend_for
+from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels import threads
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.optimizers import SGD, Adagrad
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 Process = subprocess.Popen[str]
@@ -237,7 +237,7 @@ STEP = """
 import json, sys
 import numpy as np
 from fastembed_layer import Embedding, RowGradient
-from fastembed_layer.dispatch import backend_of
+from fastembed_layer.backends.dispatch import backend_of
 layer = Embedding(4, 2, embeddings_initializer="zeros")
 table, slot = layer.embeddings, np.zeros((4, 2), "float32")
 backend = backend_of(table)

@@ -10,8 +10,8 @@ import pytest
 from pullbacks import assert_pullback_agrees
 
 from fastembed_layer import Concatenate, Dense, Dot, Embedding, EmbeddingBag, GradientTape, Ragged, RowGradient, losses
-from fastembed_layer.models.layer import Layer
-from fastembed_layer.table import Parameter
+from fastembed_layer.layers.layer import Layer
+from fastembed_layer.tables.table import Parameter
 from fastembed_layer.tape import Cotangents, is_recording, record
 
 Array = np.ndarray[Any, Any]

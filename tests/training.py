@@ -27,7 +27,7 @@ from fastembed_layer.optimizers import (
     RowwiseAdam,
     RowwiseLamb,
 )
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import RowGradient, device
-from fastembed_layer.places import backend_for, move_array
+from fastembed_layer.backends.arrays import backend_for, move_array
 
 from .common import Job, Workload, take_turns
 from .systems import FastembedLayer, System, _start_training

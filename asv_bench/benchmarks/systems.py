@@ -13,7 +13,8 @@ import numpy as np
 
 import fastembed_layer
 import fastembed_layer.backends.cpu  # loads numba here, before asv forks for each of its measurements
-from fastembed_layer import dispatch, optimizers
+from fastembed_layer import optimizers
+from fastembed_layer.backends import dispatch
 
 from .common import Features, Job, Workload, take_turns, use_threads
 

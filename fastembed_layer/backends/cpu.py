@@ -25,8 +25,8 @@ from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
 from fastembed_layer.kernels.update import sum_duplicates
 
 if TYPE_CHECKING:
-    from fastembed_layer.row_gradient import RowGradient
-    from fastembed_layer.table import Parameter, Table
+    from fastembed_layer.tables.row_gradient import RowGradient
+    from fastembed_layer.tables.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]

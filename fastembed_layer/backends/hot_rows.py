@@ -19,7 +19,7 @@ from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.kernels.update import sum_pieces
 
 if TYPE_CHECKING:
-    from fastembed_layer.row_gradient import RowGradient
+    from fastembed_layer.tables.row_gradient import RowGradient
 
 Array = np.ndarray[Any, Any]
 

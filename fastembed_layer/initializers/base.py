@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.places import copy_blocks, is_on_host
+from fastembed_layer.backends.arrays import copy_blocks, is_on_host
 
 Array = np.ndarray[Any, Any]
 

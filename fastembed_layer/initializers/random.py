@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import backend_for, placement_of
 from fastembed_layer.checks import check_choice, check_number
 from fastembed_layer.initializers.base import Array, Initializer, as_matrix, checked_dtype, checked_shape
 from fastembed_layer.initializers.seeds import SEEDS, checked_seed
-from fastembed_layer.places import backend_for, placement_of
 
 TRUNCATED_DEVIATION = 0.87962566103423978  # of a standard normal variable that is cut off at two deviations
 MODES = ("fan_in", "fan_out", "fan_avg")

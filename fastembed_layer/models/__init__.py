@@ -1,0 +1,7 @@
+"""Models: layers joined to a whole that can be trained, evaluated and asked for predictions."""
+
+from fastembed_layer.layers.symbolic import Input
+from fastembed_layer.models.model import Model
+from fastembed_layer.models.sequential import Sequential
+
+__all__ = ["Input", "Model", "Sequential"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.checks import check_dimension
-from fastembed_layer.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
+from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
 
 Array = np.ndarray[Any, Any]
 

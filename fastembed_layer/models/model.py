@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastembed_layer.layers.layer import Layer
+from fastembed_layer.layers.symbolic import SymbolicTensor, as_list
 from fastembed_layer.models.data import as_rows
-from fastembed_layer.models.layer import Layer
 from fastembed_layer.models.summary import print_summary
-from fastembed_layer.models.symbolic import SymbolicTensor, as_list
 from fastembed_layer.models.training import Trainer
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fastembed_layer.embedding import Embedding
-from fastembed_layer.embedding_group import EmbeddingGroup
-from fastembed_layer.models.configs import read_input
-from fastembed_layer.models.layer import Layer
+from fastembed_layer import layers as known_layers
+from fastembed_layer.layers.configs import read_input
+from fastembed_layer.layers.embedding import Embedding
+from fastembed_layer.layers.embedding_group import EmbeddingGroup
+from fastembed_layer.layers.layer import Layer
+from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, check_shape, refuse_later_place
 from fastembed_layer.models.model import Model
-from fastembed_layer.models.symbolic import Shape, SymbolicTensor, check_shape, refuse_later_place
 from fastembed_layer.named import nearest_names
 
 STARTS = (Embedding, EmbeddingGroup)  # layers that take ids, and so have to come first
@@ -164,12 +165,10 @@ def _starts_with_ids(layer: Layer) -> bool:
 
 
 def _read_layer(entry: dict[str, Any]) -> Layer | SymbolicTensor:
-    from fastembed_layer import layers
-
     name, config = entry["class_name"], entry["config"]
     if name == "InputLayer":
         return read_input(config)
-    named = [getattr(layers, public) for public in layers.__all__]
+    named = [Sequential, *(getattr(known_layers, public) for public in known_layers.__all__)]
     known = {cls.__name__: cls for cls in named if isinstance(cls, type) and issubclass(cls, Layer)}
     if name not in known:
         raise ValueError(f"Unknown layer: {name!r}. {nearest_names(name, list(known))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastembed_layer.placement import format_bytes
+from fastembed_layer.placement.devices import format_bytes
 
 if TYPE_CHECKING:
     from fastembed_layer.models.model import Model

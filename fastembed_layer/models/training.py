@@ -11,13 +11,13 @@ import numpy as np
 
 from fastembed_layer import initializers, losses, optimizers
 from fastembed_layer.checks import check_dimension, check_number
+from fastembed_layer.layers.masks import mask_of
+from fastembed_layer.layers.module import Module
 from fastembed_layer.models.data import Batch, Stream, count_samples, join_outputs, open_source, split_validation
 from fastembed_layer.models.history import Callbacks, History, Progress
-from fastembed_layer.models.masks import mask_of
 from fastembed_layer.models.metric_list import MetricList
-from fastembed_layer.models.module import Module
-from fastembed_layer.optimizers.placing import make_room
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.optimizers.step.placing import make_room
+from fastembed_layer.tables.table import Parameter, Table
 from fastembed_layer.tape import GradientTape
 
 Array = np.ndarray[Any, Any]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_flag, check_number
-from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
-from fastembed_layer.optimizers.idle_series import adam_amount, adam_motion
 from fastembed_layer.optimizers.optimizer import Optimizer
 from fastembed_layer.optimizers.schedules.base import Schedule
+from fastembed_layer.optimizers.step.idle_book import IdleMotion, fading_weights, logarithm
+from fastembed_layer.optimizers.step.idle_series import adam_amount, adam_motion
 
 Array = np.ndarray[Any, Any]
 

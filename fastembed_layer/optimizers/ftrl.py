@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_number
-from fastembed_layer.optimizers.idle_book import IdleMotion
 from fastembed_layer.optimizers.optimizer import Optimizer
 from fastembed_layer.optimizers.schedules.base import Schedule
+from fastembed_layer.optimizers.step.idle_book import IdleMotion
 
 Array = np.ndarray[Any, Any]
 

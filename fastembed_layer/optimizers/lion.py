@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_number
-from fastembed_layer.idle_rows import LONGEST
-from fastembed_layer.optimizers.idle_book import IdleMotion, logarithm
 from fastembed_layer.optimizers.optimizer import Optimizer
 from fastembed_layer.optimizers.schedules.base import Schedule
+from fastembed_layer.optimizers.step.idle_book import IdleMotion, logarithm
+from fastembed_layer.tables.idle_rows import LONGEST
 
 
 class Lion(Optimizer):

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_choice, check_flag, check_positive
-from fastembed_layer.optimizers.accumulation import Accumulation
 from fastembed_layer.optimizers.arguments import check_name, read_config, refuse_unknown
-from fastembed_layer.optimizers.average import MovingAverages
-from fastembed_layer.optimizers.clipping import Clipping
-from fastembed_layer.optimizers.decay import WeightDecay
-from fastembed_layer.optimizers.folded_penalties import settle_penalties
-from fastembed_layer.optimizers.gradients import check_finite, check_pair, is_finite, merge_pairs
-from fastembed_layer.optimizers.idle_book import IdleBook, IdleMotion
-from fastembed_layer.optimizers.saving import load_state, save_state
 from fastembed_layer.optimizers.schedules.base import Schedule, serialize
 from fastembed_layer.optimizers.schedules.base import get as get_schedule
-from fastembed_layer.optimizers.slots import fill_new_rows, make_slots, move_slots, settle_slots
-from fastembed_layer.optimizers.step import take_step
-from fastembed_layer.optimizers.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
-from fastembed_layer.penalised_gradient import Gradient
-from fastembed_layer.row_rates import RowRates
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.optimizers.step.accumulation import Accumulation
+from fastembed_layer.optimizers.step.averages import MovingAverages
+from fastembed_layer.optimizers.step.clipping import Clipping
+from fastembed_layer.optimizers.step.decay import WeightDecay
+from fastembed_layer.optimizers.step.folded_penalties import settle_penalties
+from fastembed_layer.optimizers.step.gradients import check_finite, check_pair, is_finite, merge_pairs
+from fastembed_layer.optimizers.step.idle_book import IdleBook, IdleMotion
+from fastembed_layer.optimizers.step.order import take_step
+from fastembed_layer.optimizers.step.saving import load_state, save_state
+from fastembed_layer.optimizers.step.slots import fill_new_rows, make_slots, move_slots, settle_slots
+from fastembed_layer.optimizers.step.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
+from fastembed_layer.tables.penalised_gradient import Gradient
+from fastembed_layer.tables.row_rates import RowRates
+from fastembed_layer.tables.table import Parameter, Table
 from fastembed_layer.tape import Cotangents, record
 
 Array = np.ndarray[Any, Any]

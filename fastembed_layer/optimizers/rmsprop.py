@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastembed_layer.checks import check_flag, check_number
-from fastembed_layer.optimizers.idle_book import IdleMotion, fading_weights, logarithm
 from fastembed_layer.optimizers.optimizer import Optimizer
 from fastembed_layer.optimizers.schedules.base import Schedule
+from fastembed_layer.optimizers.step.idle_book import IdleMotion, fading_weights, logarithm
 
 
 class RMSprop(Optimizer):

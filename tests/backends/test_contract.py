@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fastembed_layer.backends.contract import Backend, IdsOutOfRangeError
-from fastembed_layer.dispatch import BACKENDS
+from fastembed_layer.backends.dispatch import BACKENDS
 
 OPERATIONS = sorted(Backend.__abstractmethods__)
 BACKEND_CLASSES = {name: type(import_module(module).BACKEND) for name, module in BACKENDS.items()}

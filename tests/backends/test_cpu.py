@@ -15,10 +15,10 @@ from training import make_trained, make_vocabularies, update_rows
 from fastembed_layer import RowGradient, set_threads
 from fastembed_layer.backends import cpu, sorting
 from fastembed_layer.backends.contract import IdsOutOfRangeError
-from fastembed_layer.dispatch import backend_for
+from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.optimizers import SGD
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.tables.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 

@@ -19,8 +19,8 @@ from training import OPTIMIZERS, make_trained, update_rows
 from fastembed_layer import RowGradient
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.backends.cuda import CudaBackend
-from fastembed_layer.row_rates import RowRates
-from fastembed_layer.table import Table
+from fastembed_layer.tables.row_rates import RowRates
+from fastembed_layer.tables.table import Table
 
 REFUSAL = refusal_of("cuda-on-cpu")
 if REFUSAL is not None:
@@ -279,7 +279,7 @@ def test_steps_copy_the_rates_of_rows_to_the_device_once(monkeypatch: pytest.Mon
     table.row_rates = rates
     monkeypatch.setattr(Table, "placement", property(lambda _: "gpu:0"))
     monkeypatch.setattr(
-        "fastembed_layer.row_rates.move_array", lambda array, place: copies.append(place) or array.copy()
+        "fastembed_layer.tables.row_rates.move_array", lambda array, place: copies.append(place) or array.copy()
     )
     for _ in range(3):
         grouped = BACKEND.group_gradient(RowGradient(np.array([1, 8]), np.ones((2, 3)), (9, 3)))

@@ -19,7 +19,7 @@ from fastembed_layer import RowGradient
 from fastembed_layer.backends.cuda import library
 from fastembed_layer.backends.cuda.memory import DeviceMemory
 from fastembed_layer.backends.cuda.modules import Launcher, Module, enter_device
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 
 class FakeError(Exception):

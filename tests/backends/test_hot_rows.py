@@ -12,10 +12,10 @@ from reference import gradient_vectors
 
 from fastembed_layer import RowGradient, set_threads
 from fastembed_layer.backends import hot_rows
+from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.backends.hot_rows import SortedGradient, sort_gradient, sum_hot_rows
-from fastembed_layer.dispatch import backend_for
 from fastembed_layer.optimizers import SGD, Adam
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 

@@ -41,9 +41,9 @@ from training import (
 from fastembed_layer import RowGradient
 from fastembed_layer.backends import sorting
 from fastembed_layer.backends.contract import IdsOutOfRangeError
-from fastembed_layer.dispatch import backend_for
+from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels.rules import RULES
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.tables.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from emulated_cuda import make_backend
 
-from fastembed_layer import RowGradient, dispatch, optimizers
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer import RowGradient, optimizers
+from fastembed_layer.backends import dispatch
+from fastembed_layer.tables.table import Parameter, Table
 
 ROWS, COLUMNS, COUNT = 20, 3, 60  # two rows of four lanes in a block
 OPTIMIZERS = (  # one whose lanes need one another, and the longest state

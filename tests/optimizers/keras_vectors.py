@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import RowGradient, optimizers
-from fastembed_layer.dispatch import backend_of
+from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.optimizers import Optimizer
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 

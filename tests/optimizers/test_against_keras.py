@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from fastembed_layer import RowGradient, optimizers
-from fastembed_layer.dispatch import backend_of
+from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.optimizers import schedules
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

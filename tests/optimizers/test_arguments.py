@@ -12,7 +12,7 @@ import pytest
 from fastembed_layer import RowGradient, optimizers
 from fastembed_layer.optimizers import Adam, AdamW, Lion, Optimizer, RMSprop
 from fastembed_layer.optimizers.arguments import argument_names
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.tables.table import Parameter, Table
 
 CLASSES = sorted(set(optimizers.OPTIMIZERS.classes.values()), key=lambda cls: cls.__name__)
 BELOW_ONE = math.nextafter(1.0, 0.0)

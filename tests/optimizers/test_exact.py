@@ -20,10 +20,11 @@ from dense_optimizers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastembed_layer import EmbeddingBag, GradientTape, RowGradient, constraints, idle_rows, optimizers
-from fastembed_layer.dispatch import backend_of
-from fastembed_layer.optimizers.idle_series import centered_series, interpolation_weights
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer import EmbeddingBag, GradientTape, RowGradient, constraints, optimizers
+from fastembed_layer.backends.dispatch import backend_of
+from fastembed_layer.optimizers.step.idle_series import centered_series, interpolation_weights
+from fastembed_layer.tables import idle_rows
+from fastembed_layer.tables.table import Parameter, Table
 
 ROWS, COLUMNS = 12, 5
 

@@ -9,8 +9,10 @@ from reference import assert_same_bits
 from test_exact import CASES, COLUMNS, NAMES, ROWS, WAYS, draw_steps, look_up, schedule, start_table, to_dense
 from test_trained_rows import FACTORS, FAMILIES, LAZY_FAMILIES, apply, dense_class, step_dense
 
-from fastembed_layer import RowGradient, dispatch, idle_rows, optimizers
-from fastembed_layer.row_rates import RowRates
+from fastembed_layer import RowGradient, optimizers
+from fastembed_layer.backends import dispatch
+from fastembed_layer.tables import idle_rows
+from fastembed_layer.tables.row_rates import RowRates
 
 each_way = pytest.mark.parametrize(("name", "dense", "options"), WAYS, ids=[f"{way[0]}-{way[2]}" for way in WAYS])
 

@@ -19,7 +19,7 @@ from keras_vectors import (
 
 from fastembed_layer import RowGradient
 from fastembed_layer.optimizers import Ftrl
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 CASES = ["ftrl", "ftrl_reg"]
 PENALTIES = ["l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength"]

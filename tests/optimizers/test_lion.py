@@ -9,7 +9,7 @@ from keras_vectors import assert_follows_keras, make_optimizer
 
 from fastembed_layer import RowGradient
 from fastembed_layer.optimizers import Lion
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 
 @pytest.mark.parametrize("form", ["rows", "dense"])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fastembed_layer import GradientTape, RowGradient, losses, optimizers
-from fastembed_layer.models.dense import Dense
-from fastembed_layer.table import Table
+from fastembed_layer.layers.dense import Dense
+from fastembed_layer.tables.table import Table
 
 
 def test_scaled_training_makes_the_same_step():

@@ -12,7 +12,7 @@ from reference import assert_same_bits
 
 from fastembed_layer import RowGradient, constraints, optimizers, set_threads
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
-from fastembed_layer.table import Parameter, Table
+from fastembed_layer.tables.table import Parameter, Table
 
 CLASSES = [SGD, Adagrad, RMSprop, Adam]
 MAKERS: dict[str, Any] = {

@@ -8,7 +8,7 @@ from judge import assert_touched_rows_follow_the_formula, assert_untouched_rows_
 
 from fastembed_layer import RowGradient
 from fastembed_layer.optimizers import RowwiseLamb
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 
 @pytest.mark.parametrize("seed", range(3))

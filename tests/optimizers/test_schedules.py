@@ -23,7 +23,7 @@ from fastembed_layer.optimizers.schedules import (
     PiecewiseConstantDecay,
     PolynomialDecay,
 )
-from fastembed_layer.table import Table
+from fastembed_layer.tables.table import Table
 
 # Rates of Keras 3.15 on TensorFlow, in float32, at these steps.
 STEPS = (0, 1, 7, 10, 29, 30, 31, 70, 100, 150, 1000)

@@ -20,7 +20,7 @@ from fastembed_layer.backends.contract.memory import Memory
 from fastembed_layer.backends.contract.updates import Updates
 
 if TYPE_CHECKING:
-    from fastembed_layer.row_gradient import RowGradient
+    from fastembed_layer.tables.row_gradient import RowGradient
 
 Array = np.ndarray[Any, Any]
 

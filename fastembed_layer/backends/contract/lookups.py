@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from fastembed_layer.row_gradient import RowGradient
-    from fastembed_layer.table import Table
+    from fastembed_layer.tables.row_gradient import RowGradient
+    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from fastembed_layer.backends.contract import GroupedGradient
-    from fastembed_layer.row_gradient import RowGradient
-    from fastembed_layer.table import Parameter, Table
+    from fastembed_layer.tables.row_gradient import RowGradient
+    from fastembed_layer.tables.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 if TYPE_CHECKING:
-    from fastembed_layer.idle_rows import Clock, IdleRows
+    from fastembed_layer.tables.idle_rows import Clock, IdleRows
 
 Array = Any  # of the library of the GPU, or of whatever stands in for it
 Arguments = tuple[Any, ...]

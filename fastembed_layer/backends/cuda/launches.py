@@ -19,8 +19,8 @@ from fastembed_layer.backends.cuda.arguments import (
 from fastembed_layer.backends.cuda.modules import WIDE_BYTES, Launcher, Module, find_rule
 
 if TYPE_CHECKING:
-    from fastembed_layer.row_gradient import RowGradient
-    from fastembed_layer.table import Table
+    from fastembed_layer.tables.row_gradient import RowGradient
+    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 

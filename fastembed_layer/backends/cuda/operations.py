@@ -15,8 +15,8 @@ from fastembed_layer.backends.cuda.memory import DeviceMemory
 from fastembed_layer.backends.cuda.modules import Launcher, Module, enter_device
 
 if TYPE_CHECKING:
-    from fastembed_layer.row_gradient import RowGradient
-    from fastembed_layer.table import Parameter, Table
+    from fastembed_layer.tables.row_gradient import RowGradient
+    from fastembed_layer.tables.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 Operation = TypeVar("Operation", bound=Callable[..., Any])

@@ -1,0 +1,1 @@
+"""Ids as callers write them, turned into what kernels take."""

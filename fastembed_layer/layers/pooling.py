@@ -1,0 +1,80 @@
+"""`GlobalAveragePooling1D`: the mean over the steps of a sequence, padding left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.inputs.ragged import Ragged
+from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
+from fastembed_layer.layers.layer import Layer
+from fastembed_layer.layers.symbolic import Shape
+from fastembed_layer.tape import Cotangents, Pullback
+
+Array = np.ndarray[Any, Any]
+
+
+class GlobalAveragePooling1D(Layer):
+    """Averages over axis 1; with a mask, over the steps that it keeps. A sequence without steps gives zeros.
+
+    Parameters
+    ----------
+    **keywords
+        Those of `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastembed_layer import Embedding, GlobalAveragePooling1D
+    >>> rows = Embedding(10, 4, mask_zero=True)(np.array([[3, 7, 0, 0], [5, 0, 0, 0]]))
+    >>> means = GlobalAveragePooling1D()(rows)
+    >>> bool(np.allclose(means[0], rows[0, :2].mean(axis=0)))
+    True
+    """
+
+    supports_masking = True
+
+    def prepare(self, inputs: Any) -> Any:
+        """Accept ragged rows as they are."""
+        return inputs if isinstance(inputs, Ragged) else super().prepare(inputs)
+
+    def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
+        """Average; the pullback spreads each gradient over the steps that counted."""
+        if isinstance(inputs, Ragged):
+            return _average_ragged(inputs)
+        kept = np.ones(inputs.shape[:2], inputs.dtype) if mask is None else np.asarray(mask, inputs.dtype)
+        shares = kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)
+        output = np.matmul(shares[:, None, :], inputs)[:, 0]
+        return output, lambda d_output: Cotangents([_spread(shares, d_output)])
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Return None: the steps are gone."""
+        return
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Return ``(batch_size, features)``."""
+        return (input_shape[0], input_shape[-1])
+
+
+def _spread(shares: Array, d_output: Array) -> Array:
+    """Give each step its share of the gradient of its sequence; numpy lets other threads run meanwhile."""
+    d_inputs = lend_array((*shares.shape, d_output.shape[-1]), np.result_type(shares, d_output))
+
+    def spread(begin: int, end: int) -> None:
+        np.multiply(shares[begin:end, :, None], d_output[begin:end, None, :], out=d_inputs[begin:end])
+
+    run_parallel(spread, len(shares), max(1, BYTES_PER_THREAD * len(shares) // max(1, d_inputs.nbytes)))
+    return d_inputs
+
+
+def _average_ragged(rows: Ragged) -> tuple[Array, Pullback]:
+    lengths = rows.lengths
+    owners = np.repeat(np.arange(len(rows)), lengths)
+    sums = np.zeros((len(rows), rows.values.shape[1]), rows.dtype)
+    filled = lengths > 0
+    if filled.any():
+        sums[filled] = np.add.reduceat(rows.values, rows.offsets[:-1][filled])
+    divisors = np.maximum(lengths, 1).astype(rows.dtype)[:, None]
+    return sums / divisors, lambda d_output: Cotangents([(d_output / divisors)[owners]])

@@ -1,0 +1,1 @@
+"""Where a table goes, and whether there is memory for it."""

@@ -1,0 +1,1 @@
+"""Tables, their gradients, and what they know about rows that have been idle."""

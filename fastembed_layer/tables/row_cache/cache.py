@@ -1,0 +1,292 @@
+"""`RowCache`: some rows of a table on the host, with all that an optimizer keeps of them, on a GPU.
+
+Rows are looked up and trained there, by the operations of the device, whose ids are places of the cache. A row that is
+missing is copied in, and one that has been trained is copied back when its place is needed. What is asked of the table
+as a whole is asked of the host: `settle` copies everything back first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastembed_layer.backends.arrays import HOST, move_array, to_host
+from fastembed_layer.checks import check_choice, check_dimension
+from fastembed_layer.placement.devices import check_device, format_bytes
+from fastembed_layer.placement.memory import MemoryEstimate, estimate_memory
+from fastembed_layer.tables.row_cache.columns import STAGED_BYTES, Columns, count_entry_bytes
+from fastembed_layer.tables.row_cache.directory import EMPTY, NOWHERE, WAYS, Directory
+from fastembed_layer.tables.row_cache.operations import CachedRows
+from fastembed_layer.tables.row_cache.states import list_rates, list_states, rates_of
+from fastembed_layer.tables.row_rates import RowRates
+
+if TYPE_CHECKING:
+    from fastembed_layer.tables.table import Table
+
+Array = np.ndarray[Any, Any]
+
+POLICIES = ("lru", "lfu")
+NO_IDS = np.empty(0, np.int64)
+
+
+class Missing(NamedTuple):
+    """The rows of a batch that are not in the cache: each id once, its set, and how often it was named."""
+
+    ids: Array
+    sets: Array
+    uses: Array
+
+
+class RowCache:
+    """The cache of one table on one device; ``table.cache_rows`` makes it.
+
+    Parameters
+    ----------
+    table : Table
+        On the host.
+    placement : str
+        The device.
+    sets : int
+        Number of sets of 32 places.
+    policy : {"lru", "lfu"}
+        Which row of a set leaves.
+
+    Attributes
+    ----------
+    hits, misses : int
+        Ids of lookups whose rows were in the cache, and those whose rows were not; penalties and moving averages look
+        rows up as well.
+    generation : int
+        Goes up whenever rows have changed their places.
+    """
+
+    def __init__(self, table: Table, placement: str, sets: int, policy: str):
+        self.name = table.name
+        self.placement = placement
+        self.hits = 0
+        self.misses = 0
+        self.generation = 0
+        self.lock = RLock()
+        self.columns = Columns(placement, table.array, sets * WAYS)
+        self._directory = Directory(placement, sets, policy)
+        self._rows = table.array
+        self._states: list[Array] = [table.array]
+        self._overflow = NO_IDS
+
+    @property
+    def operations(self) -> CachedRows:
+        """The operations on the table; made anew, since a circle would keep the memory of a cache that has ended."""
+        return CachedRows(self)
+
+    @property
+    def capacity(self) -> int:
+        """Number of rows that it has places for."""
+        return len(self._directory.ids)
+
+    @property
+    def policy(self) -> str:
+        """Which row of a set leaves: ``"lru"``, the least recently used, or ``"lfu"``, the least frequently used."""
+        return self._directory.policy
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the ids of lookups whose rows were in the cache; 0 before the first."""
+        return self.hits / max(1, self.hits + self.misses)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows, and of what an optimizer keeps of them, on the device."""
+        return self.columns.nbytes
+
+    def flush(self) -> None:
+        """Copy back what has been trained; the rows stay in the cache as well."""
+        with self.lock:
+            places = self._directory.list_dirty()
+            self.columns.store(self._directory.ids[places], places, self._states)
+            self._directory.clean()
+
+    def settle(self) -> None:
+        """Copy back what has been trained, and empty the cache: the host may be read and written."""
+        with self.lock:
+            if len(self._overflow) or (self._directory.ids != EMPTY).any():
+                self.flush()
+                self._directory.clear()
+                self._change_places()
+
+    def follow(self, table: Table, slots: Sequence[Array] | None = None) -> None:
+        """Hold what an operation needs beside the rows: slots, last steps, rates.
+
+        Parameters
+        ----------
+        table : Table
+            The table.
+        slots : sequence of ndarray, optional
+            Those of an update; without them, what a lookup needs.
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for it on the device; the cache is empty then.
+        """
+        states = list_states(table, slots)
+        needed = states + list_rates(table, slots)
+        if self.columns.hold(needed):
+            return
+        self.settle()
+        try:
+            self.columns.join(needed)
+        except MemoryError as error:
+            raise MemoryError(describe_lack(self.name, self._estimate(needed))) from error
+        self._states = states
+
+    def admit(self, ids: Array, is_lookup: bool = False) -> Array:
+        """Return places of rows, all of which are in the cache afterwards; without an overflow they stay there.
+
+        Parameters
+        ----------
+        ids : ndarray, shape (n,)
+            On the device.
+        is_lookup : bool
+            Whether hits and misses are counted.
+
+        Raises
+        ------
+        IdsOutOfRangeError
+            If an id is not a row; nothing has changed then.
+        MemoryError
+            If there is no room for the rows of a batch that find no place in their set.
+        """
+        places = self._directory.find(ids, len(self._rows))
+        positions = np.flatnonzero(places < 0)
+        count = len(positions)
+        if count:
+            sets = -1 - to_host(places[positions])
+            distinct, first, own, uses = np.unique(
+                to_host(ids[positions]), return_index=True, return_inverse=True, return_counts=True
+            )
+            found = places[np.flatnonzero(places >= 0)]
+            new = self._bring(Missing(distinct.astype(np.int64), sets[first], uses), found)
+            places[positions] = move_array(new[own], self.placement)
+        self.hits += is_lookup * (len(ids) - count)
+        self.misses += is_lookup * count
+        return places
+
+    def stand_in(self, table: Table, count: int | None = None) -> Table:
+        """Return a table on the device whose rows are the places, or the first of them; with all that belongs to it."""
+        twin = table.over(self.part_of(table.array, count))
+        rates = rates_of(table)
+        if rates is not None and self.columns.hold([rates]):
+            twin.row_rates = RowRates(None, self.part_of(rates, count))
+        if table.idle is not None and self.columns.hold(list_states(table, ())):
+            slots = [self.part_of(slot, count) for slot in table.idle.slots]
+            last_steps = self.part_of(table.idle.last_steps, count)
+            twin.idle = table.idle.view(slots, last_steps, self.placement, twin.row_rates)
+        return twin
+
+    def part_of(self, host: Array, count: int | None = None) -> Array:
+        """Return the part of an array of the host that is on the device."""
+        return self.columns.part_of(host)[:count]
+
+    def note_update(self, places: Array) -> None:
+        """After an update of some places: they differ from the host now, and rows without a place go back at once."""
+        self._directory.soil(places)
+        end = self.capacity + len(self._overflow)
+        self.columns.store(self._overflow, range(self.capacity, end), self._states)
+
+    def pass_through(self, operate: Callable[[slice], None]) -> None:
+        """Copy all rows to the device, as many at a time as there are places, operate on them, and copy them back."""
+        self.settle()
+        for begin in range(0, len(self._rows), self.capacity):
+            ids = range(begin, min(begin + self.capacity, len(self._rows)))
+            self.columns.load(ids, range(len(ids)))
+            operate(slice(ids.start, ids.stop))
+            self.columns.store(ids, range(len(ids)), self._states)
+
+    def _bring(self, missing: Missing, kept: Array) -> Array:
+        """Copy rows of the host into places, after the rows that leave these have been copied back."""
+        places = self._directory.choose(missing.sets, kept)
+        fits = places != NOWHERE
+        self._make_room(len(places) - int(fits.sum()))
+        leaving = places[fits]
+        dirty = self._directory.select_dirty(leaving)
+        self.columns.store(self._directory.ids[dirty], dirty, self._states)
+        self._directory.leave(leaving)
+        self._change_places()
+        places[~fits] = self.capacity + np.arange(len(places) - len(leaving))
+        self.columns.load(missing.ids, places)
+        self._directory.enter(missing.ids[fits], leaving, missing.uses[fits])
+        self._overflow = missing.ids[~fits]
+        return places
+
+    def _change_places(self) -> None:
+        """Places that were handed out before do not count any more."""
+        self.generation += 1
+        self._overflow = NO_IDS
+
+    def _make_room(self, overflow: int) -> None:
+        """Have room behind the places for the rows of a batch that find none; a new one lasts for twice as many."""
+        if self.capacity + overflow <= self.columns.room:
+            return
+        try:
+            self.columns.make_room(self.capacity + 2 * overflow)
+        except MemoryError as error:
+            needed = 2 * overflow * self.nbytes // max(1, self.columns.room)
+            raise MemoryError(
+                f"The cache of the weight {self.name!r} on {self.placement} has no room for {overflow} more rows of a "
+                f"batch, beside its {self.capacity} places: {format_bytes(needed)} more could not be allocated. "
+                "Fewer ids in a batch need less."
+            ) from error
+
+    def _estimate(self, hosts: Sequence[Array]) -> MemoryEstimate:
+        slot_bytes = self.capacity * sum(map(count_entry_bytes, hosts[1:]))
+        shape = (self.capacity, self._rows.shape[1])
+        return estimate_memory(shape, self._rows.dtype, self.placement, slot_bytes, is_there=True)
+
+    def __repr__(self) -> str:
+        return (
+            f"<RowCache of {self.capacity} rows of {self.name!r} on {self.placement}, {self.policy}, "
+            f"{format_bytes(self.nbytes)}: {self.hits} hits, {self.misses} misses, hit rate {self.hit_rate:.3f}>"
+        )
+
+
+def make_cache(table: Table, device: str, n_rows: int, policy: str) -> RowCache:
+    """Check the arguments and return a cache, which is empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or value.
+    MemoryError
+        If there is not enough memory; the message holds the sum.
+    """
+    placement = check_device(device)
+    check_choice(policy, "policy", POLICIES)
+    if placement == HOST or table.placement != HOST:
+        raise ValueError(
+            "A cache is on a GPU, of a table on the host. "
+            f"Received: device={device!r} for a table on {table.placement}; `to('cpu:0')` moves a table."
+        )
+    if check_dimension(n_rows, "n_rows") > len(table):
+        raise ValueError(f"`n_rows` must be at most the number of rows of the table, {len(table)}. Received: {n_rows}.")
+    sets = -(-n_rows // WAYS)
+    estimate = estimate_memory((sets * WAYS, table.output_dim), table.dtype, placement)
+    if not estimate.fits:
+        raise MemoryError(describe_lack(table.name, estimate))
+    try:
+        return RowCache(table, placement, sets, policy)
+    except MemoryError as error:
+        raise MemoryError(
+            f"{describe_lack(table.name, estimate)} Its rows pass through {format_bytes(STAGED_BYTES)} of page-locked "
+            "memory of the host; a higher limit of locked memory (`ulimit -l`) may be needed."
+        ) from error
+
+
+def describe_lack(name: str, estimate: MemoryEstimate) -> str:
+    """Write that a cache does not fit, with the sum and the remedy."""
+    return (
+        f"The cache of the weight {name!r} does not fit on {estimate.device}: {estimate}. "
+        "Fewer rows (`n_rows`) or an optimizer with fewer slots need less."
+    )

@@ -1,0 +1,185 @@
+"""The operations on a table that has a cache: those of the device, on the rows in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastembed_layer.backends.arrays import backend_for, move_array
+from fastembed_layer.backends.contract import GroupedGradient, Operations
+from fastembed_layer.backends.transfer import Ferry
+
+if TYPE_CHECKING:
+    from fastembed_layer.tables.row_cache.cache import RowCache
+    from fastembed_layer.tables.row_gradient import RowGradient
+    from fastembed_layer.tables.table import Parameter, Table
+
+Array = np.ndarray[Any, Any]
+
+
+class PlacedGradient(NamedTuple):
+    """A gradient whose ids are places, grouped by the device, and when that was."""
+
+    grouped: GroupedGradient
+    generation: int
+
+
+class PlaceOperations(Operations):
+    """Operations on arrays of the device: ids become places of the cache, and the device's operations do the rest.
+
+    What does not touch the table is the device's alone.
+
+    Parameters
+    ----------
+    cache : RowCache
+        The cache.
+    """
+
+    def __init__(self, cache: RowCache):
+        self._cache = cache
+        self._backend = backend_for(cache.placement)
+
+    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+        with self._cache.lock:
+            places = self._look_up(table, ids)
+            return self._backend.gather_rows(self._cache.stand_in(table), places, out)
+
+    def gather_bags(
+        self,
+        table: Table,
+        ids: Array,
+        offsets: Array,
+        scales: Array | None,
+        combiner: str = "sum",
+        divisors: Array | None = None,
+    ) -> Array:
+        with self._cache.lock:
+            places = self._look_up(table, ids)
+            twin = self._cache.stand_in(table)
+            return self._backend.gather_bags(twin, places, offsets, scales, combiner, divisors)
+
+    def gather_extremes(
+        self,
+        table: Table,
+        ids: Array,
+        offsets: Array,
+        scales: Array | None,
+        combiner: str = "max",
+        winners: Array | None = None,
+    ) -> Array:
+        with self._cache.lock:
+            places = self._look_up(table, ids)
+            twin = self._cache.stand_in(table)
+            return self._backend.gather_extremes(twin, places, offsets, scales, combiner, winners)
+
+    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+        with self._cache.lock:
+            self._cache.follow(table)
+            placed = gradient.with_ids(self._cache.admit(gradient.ids), self._cache.columns.room)
+            return self._backend.dot_rows(self._cache.stand_in(table), placed)
+
+    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        return self._backend.find_places(tags, stamps, ids, input_dim, tick)
+
+    def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
+        return self._backend.offset_ids(ids, columns, row_offsets, input_dims)
+
+    def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
+        return self._backend.offset_bags(values, offsets, row_offsets, input_dims)
+
+    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+        """Bring the rows into the cache already here, so that what can fail does so before anything is written."""
+        with self._cache.lock:
+            keys: Any = self._place(gradient)
+            return GroupedGradient(gradient, keys)
+
+    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+        return self._backend.sum_duplicates(gradient)
+
+    def update_rows(
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> None:
+        with self._cache.lock:
+            self._cache.follow(table, slots)
+            placed: Any = grouped.keys
+            if placed.generation != self._cache.generation:
+                placed = self._place(grouped.gradient)
+            own = [self._cache.part_of(slot) for slot in slots]
+            self._backend.update_rows(self._cache.stand_in(table), placed.grouped, rule, own, scalars, keep)
+            self._cache.note_update(placed.grouped.gradient.ids)
+
+    def finish_rows(self, table: Table) -> None:
+        with self._cache.lock:
+            self._cache.follow(table)
+            self._cache.pass_through(
+                lambda rows: self._backend.finish_rows(self._cache.stand_in(table, rows.stop - rows.start))
+            )
+
+    def update_dense(
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> None:
+        table: Any = parameter
+
+        def update(rows: slice) -> None:
+            count = rows.stop - rows.start
+            own = [self._cache.part_of(slot, count) for slot in slots]
+            values = move_array(gradient[rows], self._cache.placement)
+            self._backend.update_dense(self._cache.stand_in(table, count), values, rule, own, scalars, keep)
+
+        with self._cache.lock:
+            self._cache.follow(table, slots)
+            self._cache.pass_through(update)
+
+    def fill_random(
+        self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
+    ) -> None:
+        self._backend.fill_random(out, seed, distribution, scalars, first_row)
+
+    def _look_up(self, table: Table, ids: Array) -> Array:
+        """Return the places of the ids of a lookup."""
+        self._cache.follow(table)
+        return self._cache.admit(ids, is_lookup=True)
+
+    def _place(self, gradient: RowGradient) -> PlacedGradient:
+        """Return a gradient with places for ids, grouped."""
+        placed = gradient.with_ids(self._cache.admit(gradient.ids), self._cache.columns.room)
+        return PlacedGradient(self._backend.group_gradient(placed), self._cache.generation)
+
+
+class CachedRows(Ferry):
+    """The operations on a table with a cache, reached from anywhere.
+
+    Parameters
+    ----------
+    cache : RowCache
+        The cache.
+    """
+
+    def __init__(self, cache: RowCache):
+        super().__init__(cache.placement, PlaceOperations(cache))
+
+    def update_dense(
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> None:
+        """A gradient of the table's size stays where it is, and is copied with the rows, block by block."""
+        self._backend.update_dense(parameter, gradient, rule, slots, scalars, keep)
