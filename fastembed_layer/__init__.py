@@ -35,7 +35,7 @@ from fastembed_layer.tables.penalised_gradient import PenalisedGradient
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tape import GradientTape
 
-layers.Sequential = Sequential  # a name of earlier versions, from a floor above
+layers.Sequential = Sequential  # type: ignore[attr-defined]  # a name of earlier versions, from a floor above
 
 __all__ = [
     "Concatenate",
