@@ -30,6 +30,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--backends` names the backends of the suite of operations."""
     parser.addoption("--backends", help="names, with commas between them, of: cpu, cuda-on-cpu, cuda; they have to run")
+    parser.addoption("--long", action="store_true", help="tests that attack go on for minutes")
     parser.addoption("--nvrtc", action="store_true", help="NVIDIA's compiler, of the extra test-cuda, has to be there")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from fastembed_layer.backends.bad_ids import first_bad, raise_for_bad_id
 from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.concurrent import see_no_step_half_done
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
 from fastembed_layer.backends.host_directory import HostDirectory
 from fastembed_layer.backends.hot_rows import SortedGradient, key_sources, sort_gradient, sum_hot_rows
+from fastembed_layer.backends.scratch import Scratch
 from fastembed_layer.backends.sorting import sort_ids
 from fastembed_layer.kernels.bags import MEAN, SQRTN, SUM, dot_rows, gather_bags, gather_extremes
 from fastembed_layer.kernels.exact import IDLE_RULES, IdleRule
@@ -39,6 +42,7 @@ SIGNS = {"max": 1, "min": -1}
 class CpuBackend(HostDirectory, Backend):
     """Numba kernels on the package's own threads."""
 
+    @see_no_step_half_done
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
         rows = _checked_out(out, (len(ids), table.output_dim), table.dtype)
         moving = _moving_rule(table)
@@ -49,6 +53,7 @@ class CpuBackend(HostDirectory, Backend):
         raise_for_bad_id(bad, ids, table.input_dim)
         return rows
 
+    @see_no_step_half_done
     def gather_bags(
         self,
         table: Table,
@@ -69,6 +74,7 @@ class CpuBackend(HostDirectory, Backend):
         raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
+    @see_no_step_half_done
     def gather_extremes(
         self,
         table: Table,
@@ -88,6 +94,7 @@ class CpuBackend(HostDirectory, Backend):
         raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
+    @see_no_step_half_done
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         ids, out = gradient.ids, np.empty(len(gradient), table.dtype)
         values, kernel = gradient.values.astype(table.dtype, copy=False), _present_kernel(table, dot_rows)
@@ -159,10 +166,21 @@ class CpuBackend(HostDirectory, Backend):
         scalars: Sequence[float],
         keep: float = 1.0,
     ) -> None:
-        whole = sort_gradient(grouped.keys, grouped.gradient, table.dtype)
-        numbers, share = _as_scalars(scalars, table.dtype), table.dtype.type(keep)
-        for part in sum_hot_rows(whole):
-            _update_part(table, part, rule, slots, (numbers, share))
+        self.prepare_update(table, grouped, rule, slots, scalars, keep)()
+
+    def prepare_update(
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> Callable[[], None]:
+        parts = sum_hot_rows(sort_gradient(grouped.keys, grouped.gradient, table.dtype))
+        step = (_as_scalars(scalars, table.dtype), table.dtype.type(keep))
+        scratch = Scratch(2, table.output_dim, table.dtype)
+        return lambda: _update_parts(table, parts, rule, slots, step, scratch)
 
     def finish_rows(self, table: Table) -> None:
         assert table.idle is not None
@@ -179,15 +197,26 @@ class CpuBackend(HostDirectory, Backend):
         scalars: Sequence[float],
         keep: float = 1.0,
     ) -> None:
+        self.prepare_dense_update(parameter, gradient, rule, slots, scalars, keep)()
+
+    def prepare_dense_update(
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> Callable[[], None]:
         state = tuple(_as_matrix(array) for array in (parameter.storage, *slots))
         matrix = _as_matrix(np.ascontiguousarray(gradient, parameter.dtype))
         numbers, share = _as_scalars(scalars, parameter.dtype), parameter.dtype.type(keep)
-        kernel = RULES[rule].update_dense
-        run_parallel(
-            lambda begin, end: kernel(state, matrix, numbers, share, begin, end),
-            len(matrix),
-            _grain(state[0], len(state)),
-        )
+        kernel, grain = RULES[rule].update_dense, _grain(state[0], len(state))
+
+        def update() -> None:
+            run_parallel(lambda begin, end: kernel(state, matrix, numbers, share, begin, end), len(matrix), grain)
+
+        return update
 
     def fill_random(
         self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
@@ -200,19 +229,27 @@ class CpuBackend(HostDirectory, Backend):
         )
 
 
-def _update_part(
-    table: Table, gradient: SortedGradient, rule: str, slots: Sequence[Array], step: tuple[Any, ...]
+def _update_parts(
+    table: Table,
+    parts: Sequence[SortedGradient],
+    rule: str,
+    slots: Sequence[Array],
+    step: tuple[Any, ...],
+    scratch: Scratch,
 ) -> None:
-    """Launch the update of one rule on sorted keys."""
+    """Launch the update of one rule on sorted keys, part by part; nothing is allocated."""
     kernel: Kernel = RULES[rule].update_rows
     first: tuple[Any, ...] = ((table.storage, *slots), _factors(table))
     if table.idle is not None:
         kernel, first = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
-    run_parallel(
-        lambda begin, end: kernel(*first, *gradient, *step, *_scratch(table, 2), begin, end),
-        len(gradient.keys),
-        _grain(table.storage, 1 + len(slots)),
-    )
+    grain = _grain(table.array, 1 + len(slots))
+
+    def update(gradient: SortedGradient, begin: int, end: int) -> None:
+        with scratch as rows:
+            kernel(*first, *gradient, *step, *rows, begin, end)
+
+    for part in parts:
+        run_parallel(partial(update, part), len(part.keys), grain)
 
 
 def _checked_out(out: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:

@@ -113,6 +113,29 @@ class Ferry(Operations):
     ) -> None:
         self._backend.update_rows(table, grouped, rule, slots, scalars, keep)
 
+    def prepare_update(
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> Callable[[], None]:
+        return self._backend.prepare_update(table, grouped, rule, slots, scalars, keep)
+
+    def prepare_dense_update(
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> Callable[[], None]:
+        own = move_array(gradient, self.home)
+        return self._backend.prepare_dense_update(parameter, own, rule, slots, scalars, keep)
+
     def finish_rows(self, table: Table) -> None:
         self._backend.finish_rows(table)
 

@@ -16,12 +16,13 @@ from fastembed_layer.optimizers.step.averages import MovingAverages
 from fastembed_layer.optimizers.step.clipping import Clipping
 from fastembed_layer.optimizers.step.decay import WeightDecay
 from fastembed_layer.optimizers.step.folded_penalties import settle_penalties
-from fastembed_layer.optimizers.step.gradients import check_finite, check_pair, is_finite, merge_pairs
+from fastembed_layer.optimizers.step.gradients import Pairs, check_finite, check_pair, is_finite, merge_pairs
 from fastembed_layer.optimizers.step.idle_book import IdleBook, IdleMotion
 from fastembed_layer.optimizers.step.order import take_step
 from fastembed_layer.optimizers.step.saving import load_state, save_state
 from fastembed_layer.optimizers.step.slots import fill_new_rows, make_slots, move_slots, settle_slots
 from fastembed_layer.optimizers.step.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
+from fastembed_layer.tables.guard import Guard, OptimizerGuard, hold
 from fastembed_layer.tables.penalised_gradient import Gradient
 from fastembed_layer.tables.row_rates import RowRates
 from fastembed_layer.tables.table import Parameter, Table
@@ -114,6 +115,7 @@ class Optimizer:
         self.skipped_steps = 0
         self.own_slots: dict[Parameter, dict[str, Array]] = {}
         self.idle_book = IdleBook()
+        self.guard: Guard = OptimizerGuard()
         self._row_rates: dict[Parameter, RowRates | None] = {}
 
     @property
@@ -186,6 +188,21 @@ class Optimizer:
             or the optimizer cannot give rows rates of their own. In all cases nothing has been written.
         """
         pairs = merge_pairs(grads_and_vars)
+        guards = [parameter.guard for parameter, _ in pairs if isinstance(parameter, Table)]
+        return hold([self.guard, *guards], lambda: self._apply(pairs))
+
+    def _apply(self, pairs: Pairs) -> int:
+        """Make one step with the locks of all tables; of one that fails nothing is left."""
+        state = self.accumulation.state
+        done = self.iterations
+        try:
+            return self._check_and_step(pairs)
+        except BaseException:
+            if self.iterations == done:  # an interrupt may come right behind a step that is whole
+                self.accumulation.state = state
+            raise
+
+    def _check_and_step(self, pairs: Pairs) -> int:
         for parameter, gradient in pairs:
             check_pair(parameter, gradient)
             check_row_rates(parameter, self)
@@ -241,7 +258,7 @@ class Optimizer:
         >>> resumed.build([layer.embeddings])
         >>> resumed.load_own_variables(store)
         """
-        save_state(self, store)
+        hold([self.guard], lambda: save_state(self, store))
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read back what `save_own_variables` wrote, after `build` with the same weights in the same order.
@@ -251,7 +268,7 @@ class Optimizer:
         ValueError, TypeError
             If number, names, shapes or kinds of the arrays are not those of this optimizer; nothing is written then.
         """
-        load_state(self, store)
+        hold([self.guard], lambda: load_state(self, store))
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Leave weights out of the decay; before the first step.
@@ -293,6 +310,14 @@ class Optimizer:
             "loss_scale_factor": self.loss_scale_factor,
         }
         return config | {key: value for key, value in own.items() if value}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what is written to a file, has a lock of its own."""
+        return {name: value for name, value in vars(self).items() if name != "guard"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.guard = OptimizerGuard()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -65,14 +65,22 @@ class Clock:
         """Whether the rows have to be finished and the sums restarted before the next step."""
         return self.now - self.base >= LONGEST or self.shrink < SMALLEST_SHRINK
 
+    def prepare(self, amount: float | Array, keep: float = 1.0) -> Callable[[], None]:
+        """Return `advance` as a function that needs no memory any more."""
+        if self.now + 1 - self.base >= len(self.series):
+            self.series = np.concatenate([self.series, np.zeros_like(self.series)])
+        shrink = self.shrink * keep
+        added = amount / shrink if isinstance(amount, np.ndarray) else (amount / shrink) * self.weights
+        return lambda: self._go_on(shrink, added)
+
     def advance(self, amount: float | Array, keep: float = 1.0) -> None:
         """Count one step that keeps a share of the weights and then moves idle rows by `amount` times the weights."""
+        self.prepare(amount, keep)()
+
+    def _go_on(self, shrink: float, added: Array) -> None:
         self.now += 1
-        self.shrink *= keep
+        self.shrink = shrink
         entries = self.now - self.base
-        if entries >= len(self.series):
-            self.series = np.concatenate([self.series, np.zeros_like(self.series)])
-        added = amount / self.shrink if isinstance(amount, np.ndarray) else (amount / self.shrink) * self.weights
         if self.running:
             self.series[entries, :-1] = self.series[entries - 1, :-1] + added[0]
         else:

@@ -20,6 +20,7 @@ from fastembed_layer.backends.arrays import (
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.placement.devices import check_device
 from fastembed_layer.placement.memory import describe_lack, estimate_memory
+from fastembed_layer.tables.guard import Guard, change
 from fastembed_layer.tables.idle_rows import IdleRows
 from fastembed_layer.tables.row_cache import make_cache
 
@@ -175,6 +176,7 @@ class Table(Parameter):
             )
         super().__init__(value, name, trainable)
         self.placement = placement_of(value)
+        self.guard = Guard()
         self.device_is_chosen = False
         self.idle: IdleRows | None = None
         self.row_rates: RowRates | None = None
@@ -196,9 +198,18 @@ class Table(Parameter):
     def finish(self) -> None:
         """Bring all idle rows up to date, in one parallel pass over the table; without idle rows nothing is done."""
         if self.idle is not None and not self.idle.is_finished:
+            change(self.guard, self._finish_rows)
+        self.settle()
+
+    def _finish_rows(self) -> None:
+        """Do the work of `finish`, unless another thread has done it meanwhile."""
+        if self.idle is not None and not self.idle.is_finished:
             backend_of(self).finish_rows(self)
             self.idle.finished_at = self.idle.clock.now
-        self.settle()
+
+    def assign(self, value: Any) -> None:
+        """Overwrite the matrix in place; a step of another thread comes before it or after it."""
+        change(self.guard, lambda: Parameter.assign(self, value))
 
     def settle(self) -> None:
         """Copy back what the cache holds and empty it, so that the arrays of table and optimizer may be used."""
@@ -260,6 +271,9 @@ class Table(Parameter):
 
     def move(self, placement: str) -> None:
         """Move the table without further checks; everything stays where it was if memory does not suffice."""
+        change(self.guard, lambda: self._move(placement))
+
+    def _move(self, placement: str) -> None:
         storage = allocate(self.shape, self.dtype, placement)
         copy_blocks(storage, self.storage)
         if self.idle is not None:
@@ -269,9 +283,13 @@ class Table(Parameter):
         backend_for(left).release_blocks()
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy, or what is written to a file, has no cache."""
+        """A copy, or what is written to a file, has no cache, and locks of its own."""
         self.settle()
-        return {**vars(self), "cache": None}
+        return {name: value for name, value in vars(self).items() if name != "guard"} | {"cache": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.guard = Guard()
 
     @property
     def input_dim(self) -> int:

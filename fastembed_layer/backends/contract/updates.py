@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +85,33 @@ class Updates(ABC):
         pass, and ``table.idle.last_steps`` of the rows becomes the step after the clock's present one. The caller
         advances the clock.
         """
+
+    def prepare_update(
+        self,
+        table: Table,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> Callable[[], None]:
+        """Return `update_rows` as a function that only writes, after everything that can fail has been done.
+
+        Nothing is written before it is called. A backend that cannot tell the two apart does all of it then.
+        """
+        return lambda: self.update_rows(table, grouped, rule, slots, scalars, keep)
+
+    def prepare_dense_update(
+        self,
+        parameter: Parameter,
+        gradient: Array,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+    ) -> Callable[[], None]:
+        """Return `update_dense` as a function that only writes, as `prepare_update` does."""
+        return lambda: self.update_dense(parameter, gradient, rule, slots, scalars, keep)
 
     @abstractmethod
     def finish_rows(self, table: Table) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from fastembed_layer.backends.concurrent import see_no_step_half_done
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
 from fastembed_layer.backends.cuda.arguments import pack_numbers, pack_state
 from fastembed_layer.backends.cuda.launches import Launches, moves
@@ -77,6 +78,7 @@ class CudaBackend(DeviceMemory, Backend):
         return 0 if self.refusal() else int(self.xp.cuda.runtime.getDeviceCount())
 
     @on_its_device
+    @see_no_step_half_done
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
         ids, bad = self._device.take(ids), self._device.make_flag()
         out = self._device.checked_out(out, (len(ids), table.output_dim), table.dtype)
@@ -89,6 +91,7 @@ class CudaBackend(DeviceMemory, Backend):
         return out
 
     @on_its_device
+    @see_no_step_half_done
     def gather_bags(
         self,
         table: Table,
@@ -107,6 +110,7 @@ class CudaBackend(DeviceMemory, Backend):
         return out
 
     @on_its_device
+    @see_no_step_half_done
     def gather_extremes(
         self,
         table: Table,
@@ -125,6 +129,7 @@ class CudaBackend(DeviceMemory, Backend):
         return out
 
     @on_its_device
+    @see_no_step_half_done
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         ids, bad, count = self._device.take(gradient.ids), self._device.make_flag(), len(gradient)
         out = self._device.xp.empty(count, table.dtype)

@@ -48,6 +48,15 @@ class Accumulation:
         return leave_out_frozen(means)  # rows may have stopped training since they were added
 
     @property
+    def state(self) -> tuple[int, dict[Parameter, Gradient]]:
+        """The number of calls and their sums, to go back to when a step fails."""
+        return self.calls, dict(self._sums)
+
+    @state.setter
+    def state(self, state: tuple[int, dict[Parameter, Gradient]]) -> None:
+        self.calls, self._sums = state
+
+    @property
     def parameters(self) -> list[Parameter]:
         """The weights that have gradients here."""
         return list(self._sums)

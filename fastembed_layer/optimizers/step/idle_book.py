@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,11 +128,12 @@ class IdleBook:
             return {}
         return {"touched": to_host(entry.last_steps) != NEVER, "shrinks": np.array(entry.shrinks)}
 
-    def close_step(self, tables: list[Table], amount: float | Array, keeps: Mapping[Parameter, float]) -> None:
-        """Let the clocks of the tables of a step go on by one step."""
+    def prepare_clocks(
+        self, tables: list[Table], amount: float | Array, keeps: Mapping[Parameter, float]
+    ) -> list[Callable[[], None]]:
+        """Return functions that let the clocks of the tables of a step go on by one step; they need no memory."""
         clocks = {id(table.idle.clock): (table.idle.clock, keeps[table]) for table in tables if table.idle is not None}
-        for clock, keep in clocks.values():
-            clock.advance(amount, keep)
+        return [clock.prepare(amount, keep) for clock, keep in clocks.values()]
 
     def part_clocks(self, tables: list[Table], keeps: Mapping[Parameter, float]) -> None:
         """Give clocks of their own to tables that go on otherwise than others, and room to clocks that are full."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from fastembed_layer.optimizers.step.gradients import Pairs, group_ids
 from fastembed_layer.optimizers.step.idle_book import IdleMotion, touch_all_rows
 from fastembed_layer.optimizers.step.placing import prepare_with_room
 from fastembed_layer.optimizers.step.whole_tables import apply_constraint, find_reasons
+from fastembed_layer.tables.guard import write
 from fastembed_layer.tables.table import Parameter, Table
 
 if TYPE_CHECKING:
@@ -24,20 +26,33 @@ Array = np.ndarray[Any, Any]
 
 
 def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
-    """Make one step: everything that can fail comes before anything is written."""
+    """Make one step: everything that can fail comes before anything is written, and what writes runs to its end.
+
+    The caller holds the locks of the optimizer and of the tables.
+    """
     rate, step = rate_of_step(optimizer.learning_rate, optimizer.iterations), optimizer.iterations + 1
     numbers = optimizer.scalars(rate, step)
     pairs, penalties = split_penalties(pairs, optimizer, rate)
     motion = optimizer.idle_motion() if optimizer.update == "exact" else None
     amount = 0.0 if motion is None else optimizer.idle_amount(rate, step)
     keeps = {one: optimizer.decay.kept_share(one, rate, penalties.get(one, 0.0)) for one, _ in pairs}
-    tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
     prepared = prepare_with_room(pairs, optimizer, lambda: _prepare(optimizer, pairs, motion, keeps))
+    writes = [
+        _prepare_update(parameter, gradient, optimizer.rule, slots, (numbers, keeps[parameter]))
+        for (parameter, _), (gradient, slots) in zip(pairs, prepared, strict=True)
+    ]
+    tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
+    advances = optimizer.idle_book.prepare_clocks(tables, amount, keeps)
     sums = open_sums(pairs, moves_rows=motion is not None and motion.moves_rows)
-    for (parameter, _), (gradient, slots) in zip(pairs, prepared, strict=True):
-        _update(parameter, gradient, optimizer.rule, slots, (numbers, keeps[parameter]))
-    optimizer.idle_book.close_step(tables, amount, keeps)
-    close_sums(sums, keeps)
+    guards = [table.guard for table in tables]
+    write(guards, lambda: _write(optimizer, pairs, [*writes, *advances], lambda: close_sums(sums, keeps)))
+
+
+def _write(optimizer: Optimizer, pairs: Pairs, writes: Iterable[Callable[[], None]], close: Callable[[], None]) -> None:
+    """Write weights, slots and clocks, then what follows the weights, and count the step."""
+    for call in writes:
+        call()
+    close()
     optimizer.averages.follow(pairs)
     for parameter, gradient in pairs:
         apply_constraint(optimizer, parameter, gradient)
@@ -59,13 +74,19 @@ def _prepare(
     return [(gradient, list(slots.values())) for gradient, slots in prepared]
 
 
-def _update(
+def _prepare_update(
     parameter: Parameter, gradient: Any, rule: str, slots: list[Array], step: tuple[tuple[float, ...], float]
-) -> None:
-    """Apply the rule to the rows of a grouped gradient, or to all elements of a dense one."""
+) -> Callable[[], None]:
+    """Return what applies the rule to the rows of a grouped gradient, or to all elements of a dense one."""
     if isinstance(gradient, GroupedGradient):
         assert isinstance(parameter, Table)
-        backend_of(parameter).update_rows(parameter, gradient, rule, slots, *step)
-    else:
+        return backend_of(parameter).prepare_update(parameter, gradient, rule, slots, *step)
+    if isinstance(parameter, Table):
+        parameter.finish()
+    update = backend_of(parameter, gradient).prepare_dense_update(parameter, gradient, rule, slots, *step)
+
+    def write_all() -> None:
         touch_all_rows(parameter)
-        backend_of(parameter, gradient).update_dense(parameter, gradient, rule, slots, *step)
+        update()
+
+    return write_all

@@ -1,0 +1,122 @@
+"""Locks of tables and optimizers: steps exclude each other, and a lookup can tell whether one was writing meanwhile.
+
+An optimizer's lock is taken before those of tables, and these in the order in which the tables were made; so no two
+threads can wait for each other. A fork takes all of them, so that no child finds one that a thread of its parent held.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any, TypeVar
+
+from fastembed_layer.tables.shield import Shield
+
+Result = TypeVar("Result")
+
+_serials = count()
+
+
+class Guard:
+    """The locks of one table.
+
+    Attributes
+    ----------
+    lock : RLock
+        Held by a step from its checks to its end, and by whatever else changes the table as a whole.
+    writing : RLock
+        Held only while rows, slots, last steps or the clock are written; a lookup waits for no more than that.
+    version : int
+        Odd while something is being written, and another number afterwards.
+    """
+
+    def __init__(self) -> None:
+        self.serial = next(_serials)
+        self.lock = threading.RLock()
+        self.writing = threading.RLock()
+        self.version = 0
+        _guards.add(self)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Where the locks come among those of others."""
+        return 1, self.serial
+
+
+class OptimizerGuard(Guard):
+    """The lock of one optimizer: its steps, and the reading and writing of its state, exclude each other."""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Before those of all tables."""
+        return 0, self.serial
+
+
+_guards: weakref.WeakSet[Guard] = weakref.WeakSet()
+
+
+def hold(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
+    """Call `work` with the locks of all `guards`, which are sorted here.
+
+    Nested blocks and not a list of taken locks: an interrupt between taking a lock and noting it would leave it taken.
+    """
+    return _hold_sorted(sorted(guards, key=lambda guard: guard.order), work)
+
+
+def _hold_sorted(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
+    if not guards:
+        return work()
+    with guards[0].lock:
+        return _hold_sorted(guards[1:], work)
+
+
+def write(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
+    """Call `work`, which writes what `guards` guard: no signal interrupts it, and lookups know of it.
+
+    The caller holds their locks.
+    """
+    with Shield():
+        return _write_sorted(sorted(guards, key=lambda guard: guard.order), work)
+
+
+def _write_sorted(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
+    if not guards:
+        return work()
+    guard = guards[0]
+    with guard.writing:
+        is_inner = guard.version % 2  # only the holder of the lock makes it odd
+        guard.version += not is_inner
+        try:
+            return _write_sorted(guards[1:], work)
+        finally:
+            guard.version += not is_inner
+
+
+def change(guard: Guard, work: Callable[[], Result]) -> Result:
+    """Call `work`, which changes one table, with its locks."""
+    return hold([guard], lambda: write([guard], work))
+
+
+class _Fork:
+    """Takes the locks of all guards before a fork, and gives them back on both sides."""
+
+    def __init__(self) -> None:
+        self.taken: list[Any] = []
+
+    def take(self) -> None:
+        guards = sorted(_guards, key=lambda guard: guard.order)
+        for lock in [guard.lock for guard in guards] + [guard.writing for guard in guards]:
+            lock.acquire()
+            self.taken.append(lock)
+
+    def give_back(self) -> None:
+        while self.taken:
+            self.taken.pop().release()
+
+
+_fork = _Fork()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_fork.take, after_in_parent=_fork.give_back, after_in_child=_fork.give_back)

@@ -1,0 +1,69 @@
+"""`Shield`: what has begun to write is not interrupted by a signal; handlers run when it has ended."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from _signal import getsignal  # type: ignore[import-not-found]  # that of `signal` makes enums, at ten times the cost
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+MAIN_THREAD = threading.main_thread().ident
+NUMBERS = tuple(sorted(int(number) for number in signal.valid_signals()))
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class Shield:
+    """Defers the Python handlers of signals, Ctrl-C among them, to the end of a ``with`` block.
+
+    Handlers run in the main thread alone, so nothing is done in others. A signal whose handler is not a function of
+    Python does what it always does. Where blocks are nested, the outermost one counts.
+    """
+
+    _is_up = False
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Handler] = {}
+        self._arrived: list[int] = []
+        self._is_outermost = False
+
+    def __enter__(self) -> None:
+        if threading.get_ident() != MAIN_THREAD or Shield._is_up:
+            return
+        self._is_outermost = True
+        try:
+            for number in NUMBERS:
+                handler = getsignal(number)
+                if callable(handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._defer)
+            Shield._is_up = True
+        except BaseException:  # a handler that ran before it was replaced
+            self._restore()
+            raise
+
+    def __exit__(self, *exception: object) -> None:
+        if not self._is_outermost:
+            return
+        Shield._is_up = False
+        self._restore()
+        for number in self._arrived:
+            signal.raise_signal(number)
+
+    def _defer(self, number: int, frame: FrameType | None) -> None:
+        self._arrived.append(number)
+
+    def _restore(self) -> None:
+        """Put every handler back, even if one that is back already raises meanwhile."""
+        raised = None
+        while self._handlers:
+            try:
+                number, handler = next(iter(self._handlers.items()))
+                signal.signal(number, handler)
+                del self._handlers[number]
+            except BaseException as error:  # noqa: PERF203
+                raised = error
+        if raised is not None:
+            raise raised
