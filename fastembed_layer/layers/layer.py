@@ -15,6 +15,7 @@ from fastembed_layer.layers.masks import attach_mask, mask_of
 from fastembed_layer.layers.module import Module, unique_name
 from fastembed_layer.layers.penalties import penalise_output
 from fastembed_layer.layers.symbolic import LISTS, Shape, SymbolicTensor, as_list, declared_shape, is_symbolic
+from fastembed_layer.tables.guard import Guard, hold
 from fastembed_layer.tables.table import Parameter
 from fastembed_layer.tape import Pullback, current_penalties, is_recording, record, record_penalty
 
@@ -30,6 +31,9 @@ BASE_KEYWORDS = (
     "activity_regularizer",
     "compute_dtype",
 )
+
+
+_building = Guard()
 
 
 class Layer(Module):
@@ -176,7 +180,14 @@ class Layer(Module):
         return shapes if isinstance(arrays, list | tuple) else shapes[0]
 
     def ensure_built(self, input_shape: Any) -> None:
-        """Build the layer unless that has been done, then apply the ``weights`` argument."""
+        """Build the layer unless that has been done, then apply the ``weights`` argument.
+
+        Of threads that call a new layer at once, one builds it.
+        """
+        if not self.built or self._built_shape is None or self._initial_weights is not None:
+            hold([_building], lambda: self._build_once(input_shape))
+
+    def _build_once(self, input_shape: Any) -> None:
         if self._built_shape is None:
             self._built_shape = input_shape
         if not self.built:

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -228,11 +229,7 @@ def test_many_readers_bring_idle_rows_up_to_date_once(name: str, request: pytest
         right = copy.deepcopy(training.layers[0]).get_weights()[0]
         table, found = training.layers[0].embeddings, []
         begin = threading.Barrier(8)
-        reads: list[Callable[[], Any]] = [
-            table.numpy,
-            lambda: training.layers[0].get_weights()[0],
-            lambda: np.array(table),
-        ]
+        reads: list[Callable[[], Any]] = [table.numpy, training.layers[0].get_weights, partial(np.array, table)]
 
         def read(number: int) -> None:
             begin.wait()  # noqa: B023
