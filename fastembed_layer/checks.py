@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -52,3 +54,11 @@ def check_positive(value: Any, argument: str) -> float:
     if number == 0:
         raise ValueError(f"`{argument}` must be positive. Received: {argument}={value!r}.")
     return number
+
+
+def warn_caller(text: str) -> None:
+    """Warn of what the code that calls the package does: the line outside of it is named, however deep this is."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastembed_layer":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

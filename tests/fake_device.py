@@ -146,7 +146,12 @@ def _bare_table(table: Table) -> Any:
         "size": table.size,
     }
     return SimpleNamespace(
-        storage=bare(table.storage), dtype=table.dtype, idle=idle, row_rates=_bare_rates(table.row_rates), **shape
+        guard=table.guard,
+        storage=bare(table.storage),
+        dtype=table.dtype,
+        idle=idle,
+        row_rates=_bare_rates(table.row_rates),
+        **shape,
     )
 
 

@@ -242,7 +242,7 @@ def _update_parts(
     first: tuple[Any, ...] = ((table.storage, *slots), _factors(table))
     if table.idle is not None:
         kernel, first = IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
-    grain = _grain(table.array, 1 + len(slots))
+    grain = _grain(table.storage, 1 + len(slots))
 
     def update(gradient: SortedGradient, begin: int, end: int) -> None:
         with scratch as rows:
@@ -285,9 +285,9 @@ def _idle_state(table: Table) -> tuple[Any, ...]:
     """The first arguments of the kernels of exact mode."""
     idle = table.idle
     assert idle is not None
-    clock = idle.clock
+    clock, now = idle.clock, idle.clock.now  # before the series, which may grow beside a lookup
     state = (table.storage, *idle.slots)
-    numbers = (idle.last_steps, clock.series, clock.base, clock.now, clock.shrink, idle.constants)
+    numbers = (idle.last_steps, clock.series, clock.base, now, clock.shrink, idle.constants)
     return state, numbers, _factors(table)
 
 

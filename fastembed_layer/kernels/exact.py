@@ -34,7 +34,7 @@ def write_moved(move_idle: Any, state: Any, idle: Any, factors: Any, row_id: Any
     """Write to `moved` what idle steps have made of a row; False, and nothing written, where it had none."""
     last_steps, series, base, now, shrink, constants = idle
     last = last_steps[row_id]
-    if last < 0 or last == now:
+    if last < 0 or last >= now:
         return False
     move_idle(state, row_id, moved, measure_gap(last, now, series, base, shrink), series, constants)
     take_share(state[0][row_id], factors, row_id, moved)

@@ -9,7 +9,7 @@ struct MovingRows {
     __device__ const Value *find(long long row) const
     {
         int last = idle.last_steps[row];
-        if (last < 0 || last == idle.now)
+        if (last < 0 || last >= idle.now)
             return arrays.table + row * arrays.columns;
         move_row(arrays.row(row, (Value)1), idle, idle.gap(last), moved);
         return moved;

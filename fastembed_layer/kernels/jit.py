@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import pickle
 import time
 from collections.abc import Callable
@@ -20,6 +19,8 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import register_jitable
+
+from fastembed_layer.kernels.forks import OF_COMPILER, hold_at_fork
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,13 +36,7 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,  # no counting of references, which costs as much again; so kernels cannot allocate
 }
 
-if hasattr(os, "register_at_fork"):
-    # A child forked while another thread compiles would find numba's lock taken by nobody it knows.
-    os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=global_compiler_lock.release,
-    )
+hold_at_fork(OF_COMPILER, lambda: [global_compiler_lock])  # a child could not compile if another thread was compiling
 
 
 @cache

@@ -28,6 +28,7 @@ class FeatureRows(Parameter):
         self._rows = rows
         self.name = name
         self.trainable = table.trainable
+        self.guard = table.guard
 
     @property
     def array(self) -> Array:  # type: ignore[override]

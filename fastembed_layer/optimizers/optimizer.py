@@ -188,7 +188,7 @@ class Optimizer:
             or the optimizer cannot give rows rates of their own. In all cases nothing has been written.
         """
         pairs = merge_pairs(grads_and_vars)
-        guards = [parameter.guard for parameter, _ in pairs if isinstance(parameter, Table)]
+        guards = {parameter.guard for parameter in (*dict(pairs), *self.accumulation.parameters)}
         return hold([self.guard, *guards], lambda: self._apply(pairs))
 
     def _apply(self, pairs: Pairs) -> int:
@@ -258,7 +258,7 @@ class Optimizer:
         >>> resumed.build([layer.embeddings])
         >>> resumed.load_own_variables(store)
         """
-        hold([self.guard], lambda: save_state(self, store))
+        hold(self._all_guards(), lambda: save_state(self, store))
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read back what `save_own_variables` wrote, after `build` with the same weights in the same order.
@@ -268,7 +268,7 @@ class Optimizer:
         ValueError, TypeError
             If number, names, shapes or kinds of the arrays are not those of this optimizer; nothing is written then.
         """
-        hold([self.guard], lambda: load_state(self, store))
+        hold(self._all_guards(), lambda: load_state(self, store))
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Leave weights out of the decay; before the first step.
@@ -310,6 +310,9 @@ class Optimizer:
             "loss_scale_factor": self.loss_scale_factor,
         }
         return config | {key: value for key, value in own.items() if value}
+
+    def _all_guards(self) -> list[Guard]:
+        return [self.guard, *(parameter.guard for parameter in self.own_slots)]
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what is written to a file, has a lock of its own."""

@@ -6,13 +6,13 @@ threads can wait for each other. A fork takes all of them, so that no child find
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
+from fastembed_layer.kernels.forks import OF_STEPS, hold_at_fork
 from fastembed_layer.tables.shield import Shield
 
 Result = TypeVar("Result")
@@ -31,6 +31,9 @@ class Guard:
         Held only while rows, slots, last steps or the clock are written; a lookup waits for no more than that.
     version : int
         Odd while something is being written, and another number afterwards.
+    is_plain : bool
+        Whether a step writes each number of a row once, and lookups need nothing but the row: then they may read beside
+        it. The first step that is otherwise ends that for good.
     """
 
     def __init__(self) -> None:
@@ -38,7 +41,9 @@ class Guard:
         self.lock = threading.RLock()
         self.writing = threading.RLock()
         self.version = 0
-        _guards.add(self)
+        self.is_plain = True
+        with _registry:
+            _guards.add(self)
 
     @property
     def order(self) -> tuple[int, int]:
@@ -56,6 +61,7 @@ class OptimizerGuard(Guard):
 
 
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()
+_registry = threading.Lock()
 
 
 def hold(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
@@ -100,23 +106,11 @@ def change(guard: Guard, work: Callable[[], Result]) -> Result:
     return hold([guard], lambda: write([guard], work))
 
 
-class _Fork:
-    """Takes the locks of all guards before a fork, and gives them back on both sides."""
-
-    def __init__(self) -> None:
-        self.taken: list[Any] = []
-
-    def take(self) -> None:
+def _list_locks() -> list[Any]:
+    """All locks in the order in which they are taken."""
+    with _registry:
         guards = sorted(_guards, key=lambda guard: guard.order)
-        for lock in [guard.lock for guard in guards] + [guard.writing for guard in guards]:
-            lock.acquire()
-            self.taken.append(lock)
-
-    def give_back(self) -> None:
-        while self.taken:
-            self.taken.pop().release()
+    return [*(guard.lock for guard in guards), *(guard.writing for guard in guards), _registry]
 
 
-_fork = _Fork()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_fork.take, after_in_parent=_fork.give_back, after_in_child=_fork.give_back)
+hold_at_fork(OF_STEPS, _list_locks)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import place_like, to_host
+from fastembed_layer.checks import warn_caller
 from fastembed_layer.placement.devices import format_bytes
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.table import Table
@@ -116,11 +116,10 @@ def warn_of_dense_gradient(table: Table, layer_name: str) -> None:
     if table in _warned:
         return
     _warned.add(table)
-    warnings.warn(
+    warn_caller(
         f"`embeddings_regularizer` of the layer {layer_name!r} is a term over the whole table, so every training "
         f"step reads and writes {format_bytes(3 * table.nbytes)} or more. Pass regularizer_scope='batch' to apply "
         "it to the rows of each batch only; L2 over the table is no burden to SGD without momentum and clipping.",
-        stacklevel=6,
     )
 
 

@@ -49,8 +49,16 @@ class Shield:
             return
         Shield._is_up = False
         self._restore()
-        for number in self._arrived:
-            signal.raise_signal(number)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Let the handlers run, all of them; the first error is raised."""
+        try:
+            while self._arrived:
+                signal.raise_signal(self._arrived.pop(0))
+        finally:
+            if self._arrived:
+                self._deliver()
 
     def _defer(self, number: int, frame: FrameType | None) -> None:
         self._arrived.append(number)

@@ -59,6 +59,7 @@ class Parameter:
         self.array = value
         self.name = name
         self.trainable = trainable
+        self.guard = Guard()
 
     @property
     def storage(self) -> Array:
@@ -120,6 +121,9 @@ class Parameter:
             raise ValueError(
                 f"`value` for the weight {self.name!r} must have the shape {self.shape}. Received: {value.shape}."
             )
+        change(self.guard, lambda: self._overwrite(value))
+
+    def _overwrite(self, value: Array) -> None:
         if self.placement == HOST:
             self.value[...] = to_host(value)
         else:
@@ -136,6 +140,14 @@ class Parameter:
 
     def __len__(self) -> int:
         return len(self.array)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what is written to a file, has locks of its own."""
+        return {name: value for name, value in vars(self).items() if name != "guard"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.guard = Guard()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {self.shape} {self.dtype} on {self.placement}>"
@@ -176,7 +188,6 @@ class Table(Parameter):
             )
         super().__init__(value, name, trainable)
         self.placement = placement_of(value)
-        self.guard = Guard()
         self.device_is_chosen = False
         self.idle: IdleRows | None = None
         self.row_rates: RowRates | None = None
@@ -206,10 +217,6 @@ class Table(Parameter):
         if self.idle is not None and not self.idle.is_finished:
             backend_of(self).finish_rows(self)
             self.idle.finished_at = self.idle.clock.now
-
-    def assign(self, value: Any) -> None:
-        """Overwrite the matrix in place; a step of another thread comes before it or after it."""
-        change(self.guard, lambda: Parameter.assign(self, value))
 
     def settle(self) -> None:
         """Copy back what the cache holds and empty it, so that the arrays of table and optimizer may be used."""
@@ -283,13 +290,9 @@ class Table(Parameter):
         backend_for(left).release_blocks()
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy, or what is written to a file, has no cache, and locks of its own."""
+        """A copy, or what is written to a file, has no cache."""
         self.settle()
-        return {name: value for name, value in vars(self).items() if name != "guard"} | {"cache": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self.guard = Guard()
+        return {**super().__getstate__(), "cache": None}
 
     @property
     def input_dim(self) -> int:

@@ -83,3 +83,10 @@ def test_other_threads_change_no_handler() -> None:
     thread.start()
     thread.join()
     assert found == [signal.default_int_handler]
+
+
+def test_of_several_signals_all_handlers_run_though_the_first_raises(heard: list[int]) -> None:
+    with pytest.raises(KeyboardInterrupt), Shield():  # noqa: PT012
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGUSR1)
+    assert heard == [signal.SIGUSR1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class MovingAverage:
         self.last_steps = allocate((len(parameter) if self.row_wise else 0,), np.int64, parameter.placement, 0)
         if isinstance(parameter, Table) and not self.row_wise:
             what = f"`use_ema` for the weight {parameter.name!r} visits"
-            warn_of_all_rows(what, 3 * parameter.nbytes, reasons, stacklevel=6)
+            warn_of_all_rows(what, 3 * parameter.nbytes, reasons)
 
     def prepare(self, gradient: Gradient) -> None:
         """Bring the average of the rows that are about to change up to date."""
@@ -139,6 +140,21 @@ class MovingAverages:
             self._averages[parameter].follow(gradient)
         if self.overwrite_frequency is not None and self.steps % self.overwrite_frequency == 0:
             self.overwrite([parameter for parameter, _ in pairs])
+
+    def prepare_undo(self) -> Callable[[], None]:
+        """Return what goes back to the averages of this moment."""
+        steps, known = self.steps, {one: copy(vars(average)) for one, average in self._averages.items()}
+        arrays = [(fields["average"], fields["average"].copy()) for fields in known.values()]
+        arrays += [(fields["last_steps"], fields["last_steps"].copy()) for fields in known.values()]
+
+        def undo() -> None:
+            self.steps = steps
+            for average, fields in zip(self._averages.values(), known.values(), strict=True):
+                vars(average).update(fields)
+            for array, kept in arrays:
+                array[...] = kept
+
+        return undo
 
     def state_of(self, parameter: Parameter) -> dict[str, Array]:
         """Return what has to be kept of the average of a weight."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.backends.arrays import to_host
+from fastembed_layer.tables.guard import write
 from fastembed_layer.tables.idle_rows import LONGEST, NEVER, Clock, IdleRows
 from fastembed_layer.tables.table import Parameter, Table
 
@@ -118,6 +119,9 @@ class IdleBook:
         for table, entry in self._entries.items():
             if table.idle is entry:
                 table.finish()
+        write([table.guard for table in self._entries], self._restart_clocks)
+
+    def _restart_clocks(self) -> None:
         for entry in self._entries.values():
             entry.clock.restart()
 
@@ -159,6 +163,9 @@ class IdleBook:
         for table in tables:
             if id(self._entries[table].clock) in full:
                 table.finish()
+        write([table.guard for table in tables], lambda: self._restart_full(tables))
+
+    def _restart_full(self, tables: list[Table]) -> None:
         for table in tables:
             clock = self._entries[table].clock
             if clock.is_full:

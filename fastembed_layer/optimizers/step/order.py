@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from fastembed_layer.optimizers.step.folded_penalties import close_sums, open_su
 from fastembed_layer.optimizers.step.gradients import Pairs, group_ids
 from fastembed_layer.optimizers.step.idle_book import IdleMotion, touch_all_rows
 from fastembed_layer.optimizers.step.placing import prepare_with_room
+from fastembed_layer.optimizers.step.undo import prepare_undo, undo
 from fastembed_layer.optimizers.step.whole_tables import apply_constraint, find_reasons
 from fastembed_layer.tables.guard import write
 from fastembed_layer.tables.table import Parameter, Table
@@ -37,25 +39,46 @@ def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
     amount = 0.0 if motion is None else optimizer.idle_amount(rate, step)
     keeps = {one: optimizer.decay.kept_share(one, rate, penalties.get(one, 0.0)) for one, _ in pairs}
     prepared = prepare_with_room(pairs, optimizer, lambda: _prepare(optimizer, pairs, motion, keeps))
+    sums = open_sums(pairs, moves_rows=motion is not None and motion.moves_rows)
     writes = [
         _prepare_update(parameter, gradient, optimizer.rule, slots, (numbers, keeps[parameter]))
         for (parameter, _), (gradient, slots) in zip(pairs, prepared, strict=True)
     ]
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
     advances = optimizer.idle_book.prepare_clocks(tables, amount, keeps)
-    sums = open_sums(pairs, moves_rows=motion is not None and motion.moves_rows)
-    guards = [table.guard for table in tables]
-    write(guards, lambda: _write(optimizer, pairs, [*writes, *advances], lambda: close_sums(sums, keeps)))
+    for table in tables:
+        table.guard.is_plain &= _is_plain(table, motion, keeps[table])
+    visits_all = {one for one, _ in pairs if find_reasons(optimizer, one)}
+    restores = prepare_undo(pairs, optimizer.own_slots, optimizer.averages, visits_all)
+    guards = [parameter.guard for parameter, _ in pairs]
+    write(guards, lambda: _write(optimizer, pairs, [*writes, *advances], restores, lambda: close_sums(sums, keeps)))
 
 
-def _write(optimizer: Optimizer, pairs: Pairs, writes: Iterable[Callable[[], None]], close: Callable[[], None]) -> None:
+def _is_plain(table: Table, motion: IdleMotion | None, keep: float) -> bool:
+    """Tell whether lookups may read rows while they are written: each number changes once, and nothing else counts."""
+    rates = table.row_rates
+    return motion is None and keep == 1 and table.constraint is None and (rates is None or rates.factors is None)
+
+
+def _write(
+    optimizer: Optimizer,
+    pairs: Pairs,
+    writes: Iterable[Callable[[], None]],
+    restores: Sequence[Callable[[], None]],
+    close: Callable[[], None],
+) -> None:
     """Write weights, slots and clocks, then what follows the weights, and count the step."""
     for call in writes:
         call()
-    close()
-    optimizer.averages.follow(pairs)
-    for parameter, gradient in pairs:
-        apply_constraint(optimizer, parameter, gradient)
+    try:
+        with suppress(MemoryError):  # without the sums of squares the next penalty makes a pass over the table
+            close()
+        optimizer.averages.follow(pairs)
+        for parameter, gradient in pairs:
+            apply_constraint(optimizer, parameter, gradient)
+    except BaseException:
+        undo(restores)
+        raise
     optimizer.iterations += 1
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastembed_layer.backends.arrays import move_array, to_host
+from fastembed_layer.checks import warn_caller
 from fastembed_layer.optimizers.step.trained_rows import write_trained
 from fastembed_layer.placement.devices import format_bytes
 from fastembed_layer.tables.penalised_gradient import Gradient
@@ -43,13 +43,12 @@ def find_reasons(optimizer: Optimizer, parameter: Parameter) -> list[Reason]:
     return reasons
 
 
-def warn_of_all_rows(what: str, nbytes: int, reasons: list[Reason], stacklevel: int) -> None:
+def warn_of_all_rows(what: str, nbytes: int, reasons: list[Reason]) -> None:
     """Say what is done to every row at every step, how many bytes that moves at least, why, and the ways out."""
-    warnings.warn(
+    warn_caller(
         f"{what} every row at every step, {format_bytes(nbytes)} or more, because "
         f"{' and '.join(reason.text for reason in reasons)}. "
         f"Pass {' and '.join(reason.remedy for reason in reasons)} to visit the rows of each batch only.",
-        stacklevel=stacklevel + 1,
     )
 
 
@@ -73,7 +72,7 @@ def apply_constraint(optimizer: Optimizer, parameter: Parameter, gradient: Gradi
     if reasons and isinstance(parameter, Table) and parameter not in _warned:
         _warned.add(parameter)
         what = f"The constraint of the weight {parameter.name!r} projects"
-        warn_of_all_rows(what, 4 * parameter.nbytes, reasons, stacklevel=4)
+        warn_of_all_rows(what, 4 * parameter.nbytes, reasons)
     write_trained(parameter, constraint(to_host(parameter.value)))
 
 

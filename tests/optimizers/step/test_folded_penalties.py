@@ -235,7 +235,9 @@ def test_a_projection_of_touched_rows_drops_the_sum() -> None:
 def test_a_step_that_fails_leaves_no_wrong_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = make_layer()
     sum_squares(layer.embeddings)
-    monkeypatch.setattr("fastembed_layer.optimizers.step.order._update", lambda *_: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr(
+        "fastembed_layer.optimizers.step.order._prepare_update", lambda *_: (_ for _ in ()).throw(MemoryError)
+    )
     gradient = RowGradient(np.array([1]), np.ones((1, COLUMNS)), (ROWS, COLUMNS))
     with pytest.raises(MemoryError):
         SGD(1.0).apply_gradients([(gradient, layer.embeddings)])

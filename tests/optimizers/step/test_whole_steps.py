@@ -16,7 +16,7 @@ import pytest
 from reference import assert_same_bits
 
 from fastembed_layer import Embedding, RowGradient, optimizers, set_threads
-from fastembed_layer.optimizers.step import order
+from fastembed_layer.optimizers.step import averages, order
 
 ROWS, COLUMNS, IDS = 30_000, 16, 60_000
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
@@ -190,6 +190,60 @@ def test_of_a_step_without_memory_nothing_is_left(name: str, is_first: bool) -> 
         twin.step(1)
         assert same(training.state(), twin.state())
     assert failing.calls == at - 1 > 0
+
+
+class Refusing:
+    """A constraint that fails on demand."""
+
+    is_row_local = True
+
+    def __init__(self) -> None:
+        self.fails = False
+
+    def __call__(self, weights: Any) -> Any:
+        if self.fails:
+            raise ZeroDivisionError
+        return np.maximum(weights, 0)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "lazy Adam", "Adam"])
+@pytest.mark.filterwarnings("ignore:The constraint of the weight")
+def test_a_step_whose_constraint_fails_has_not_happened(name: str) -> None:
+    training, constraint = Training(OPTIMIZERS[name]), Refusing()
+    training.layers[1].embeddings.constraint = constraint
+    training.step(1)
+    before, twin = training.state(), copy.deepcopy(training)
+    constraint.fails = True
+    with pytest.raises(ZeroDivisionError):
+        training.step(0)
+    assert same(training.state(), before)
+    constraint.fails = False
+    training.step(0)
+    twin.step(0)
+    assert same(training.state(), twin.state())
+
+
+@pytest.mark.parametrize("update", ["lazy", "exact"])
+@pytest.mark.filterwarnings("ignore:`use_ema` for the weight")
+def test_a_step_whose_average_fails_has_not_happened(update: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(lambda: optimizers.Adam(0.1, update=update, use_ema=True))
+    before, twin = training.state(), copy.deepcopy(training)
+    calls = []
+
+    def fail(*_: Any) -> None:
+        calls.append(real(*_))
+        if len(calls) == 2:
+            raise MemoryError
+
+    real = averages.MovingAverage.follow
+    with monkeypatch.context() as patch:
+        patch.setattr(averages.MovingAverage, "follow", fail)
+        with pytest.raises(MemoryError):
+            training.step(0)
+    assert same(training.state(), before)
+    training.step(0)
+    twin.step(0)
+    assert same(training.state(), twin.state())
 
 
 @pytest.mark.parametrize("name", ["SGD", "momentum", "Adam", "AdamW", "Nadam"])
