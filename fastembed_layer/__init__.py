@@ -15,17 +15,25 @@ from fastembed_layer import (
 from fastembed_layer._version import version as __version__
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.kernels.threads import get_threads, set_threads
+from fastembed_layer.layers.activation_layers import Activation, ReLU, Softmax
+from fastembed_layer.layers.arithmetic import Add, Average, Multiply, Subtract
+from fastembed_layer.layers.batch_normalization import BatchNormalization
 from fastembed_layer.layers.dense import Dense
 from fastembed_layer.layers.dot import Dot
 from fastembed_layer.layers.dropout import Dropout
 from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_bag import EmbeddingBag
 from fastembed_layer.layers.embedding_group import EmbeddingGroup
+from fastembed_layer.layers.extremes import Maximum, Minimum
+from fastembed_layer.layers.input_layer import InputLayer
 from fastembed_layer.layers.layer import Layer
+from fastembed_layer.layers.layer_normalization import LayerNormalization
+from fastembed_layer.layers.masking import Masking
+from fastembed_layer.layers.max_pooling import GlobalMaxPooling1D
 from fastembed_layer.layers.module import Module
 from fastembed_layer.layers.placed_layer import memory_estimate
 from fastembed_layer.layers.pooling import GlobalAveragePooling1D
-from fastembed_layer.layers.reshaping import Concatenate, Flatten
+from fastembed_layer.layers.reshaping import Concatenate, Flatten, Permute, RepeatVector, Reshape
 from fastembed_layer.layers.symbolic import Input
 from fastembed_layer.layers.warmup import warmup
 from fastembed_layer.models.model import Model
@@ -38,6 +46,10 @@ from fastembed_layer.tape import GradientTape
 layers.Sequential = Sequential  # type: ignore[attr-defined]  # a name of earlier versions, from a floor above
 
 __all__ = [
+    "Activation",
+    "Add",
+    "Average",
+    "BatchNormalization",
     "Concatenate",
     "Dense",
     "Dot",
@@ -47,15 +59,28 @@ __all__ = [
     "EmbeddingGroup",
     "Flatten",
     "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
     "GradientTape",
     "Input",
+    "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "Masking",
+    "Maximum",
+    "Minimum",
     "Model",
     "Module",
+    "Multiply",
     "PenalisedGradient",
+    "Permute",
     "Ragged",
+    "ReLU",
+    "RepeatVector",
+    "Reshape",
     "RowGradient",
     "Sequential",
+    "Softmax",
+    "Subtract",
     "__version__",
     "constraints",
     "device",

@@ -18,7 +18,15 @@ SWITCHED_OFF: dict[str, tuple[Any, ...]] = {
     "keepdims": (False,),
     "lora_alpha": (None,),
     "lora_rank": (None,),
+    "optional": (False,),
     "quantization_config": (None,),
+    "ragged": (None, False),
+    "renorm": (False,),
+    "renorm_clipping": (None,),
+    "renorm_momentum": (0.99,),
+    "rms_scaling": (False,),
+    "sparse": (None, False),
+    "synchronized": (False,),
 }
 
 

@@ -130,3 +130,8 @@ def _multiply(left: Array, right: Array) -> Array:
 
     run_parallel(multiply_range, len(output), max(1, WORK_PER_THREAD // max(1, rows * summed * columns)))
     return output
+
+
+def dot(inputs: Any, axes: int | tuple[int, int] = -1, **keywords: Any) -> Any:
+    """Return ``Dot(axes, **keywords)(inputs)``."""
+    return Dot(axes, **keywords)(inputs)

@@ -276,7 +276,7 @@ class Layer(Module):
         shape = shapes if isinstance(inputs, list | tuple) else shapes[0]
         self.check_symbolic(tensors)
         self.ensure_built(shape)
-        masked = self.output_is_masked(any(tensor.masked for tensor in tensors))
+        masked = self.output_is_masked(self.input_is_masked([tensor.masked for tensor in tensors]))
         return SymbolicTensor(
             self.compute_output_shape(shape), self.compute_dtype, unique_name(self.name), self, inputs, masked
         )
@@ -294,6 +294,10 @@ class Layer(Module):
                 "Every layer behind an embedding with mask_zero=True has to support masking; "
                 "GlobalAveragePooling1D uses the mask and ends it."
             )
+
+    def input_is_masked(self, flags: list[bool]) -> bool:
+        """Tell from which inputs carry a mask whether the input as a whole does."""
+        return any(flags)
 
     def output_is_masked(self, input_is_masked: bool) -> bool:
         """Tell whether the output carries a mask."""

@@ -9,18 +9,21 @@ import numpy as np
 from fastembed_layer.backends.buffers import lend_array
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
-from fastembed_layer.layers.layer import Layer
-from fastembed_layer.layers.symbolic import Shape
+from fastembed_layer.layers.pooling_base import GlobalPooling1D
 from fastembed_layer.tape import Cotangents, Pullback
 
 Array = np.ndarray[Any, Any]
 
 
-class GlobalAveragePooling1D(Layer):
+class GlobalAveragePooling1D(GlobalPooling1D):
     """Averages over axis 1; with a mask, over the steps that it keeps. A sequence without steps gives zeros.
 
     Parameters
     ----------
+    data_format : {"channels_last", "channels_first"}, optional
+        Whether inputs are ``(batch, steps, features)``, the default, or ``(batch, features, steps)``.
+    keepdims : bool
+        Whether the axis of the steps stays, with size 1.
     **keywords
         Those of `Layer`.
 
@@ -36,26 +39,16 @@ class GlobalAveragePooling1D(Layer):
 
     supports_masking = True
 
-    def prepare(self, inputs: Any) -> Any:
-        """Accept ragged rows as they are."""
-        return inputs if isinstance(inputs, Ragged) else super().prepare(inputs)
-
-    def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
+    def pool(self, inputs: Array, mask: Any) -> tuple[Array, Pullback]:
         """Average; the pullback spreads each gradient over the steps that counted."""
-        if isinstance(inputs, Ragged):
-            return _average_ragged(inputs)
         kept = np.ones(inputs.shape[:2], inputs.dtype) if mask is None else np.asarray(mask, inputs.dtype)
         shares = kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)
         output = np.matmul(shares[:, None, :], inputs)[:, 0]
         return output, lambda d_output: Cotangents([_spread(shares, d_output)])
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Return None: the steps are gone."""
-        return
-
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return ``(batch_size, features)``."""
-        return (input_shape[0], input_shape[-1])
+    def pool_ragged(self, rows: Ragged) -> tuple[Array, Pullback]:
+        """Average the steps that there are."""
+        return _average_ragged(rows)
 
 
 def _spread(shares: Array, d_output: Array) -> Array:

@@ -9,6 +9,7 @@ from fastembed_layer import layers as known_layers
 from fastembed_layer.layers.configs import read_input
 from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_group import EmbeddingGroup
+from fastembed_layer.layers.input_layer import InputLayer
 from fastembed_layer.layers.layer import Layer
 from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, check_shape, refuse_later_place
 from fastembed_layer.models.model import Model
@@ -57,6 +58,7 @@ class Sequential(Model):
         ValueError
             If it cannot stand at this place: an `Embedding` can only be the first layer.
         """
+        layer = layer.output if isinstance(layer, InputLayer) else layer
         if isinstance(layer, SymbolicTensor) and layer.is_input and not self._layers:
             self._input_shape = layer.shape
             return

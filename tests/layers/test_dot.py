@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pullbacks import assert_pullback_agrees
 
-from fastembed_layer import Dot, Embedding, Input
+from fastembed_layer import Dot, Embedding, Input, layers
 
 Array = np.ndarray[Any, Any]
 
@@ -117,3 +117,8 @@ def test_a_config_of_keras_is_read() -> None:
     layer = Dot.from_config({"name": "dot", "trainable": True, "dtype": "float32", "axes": [2, 1], "normalize": True})
     assert (tuple(layer.axes), layer.normalize) == ((2, 1), True)
     assert Dot.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_the_function_form_takes_axes_and_normalize() -> None:
+    inputs = [draw(5, 3), draw(5, 3)]
+    np.testing.assert_array_equal(layers.dot(inputs, axes=1, normalize=True), Dot(1, True)(inputs))

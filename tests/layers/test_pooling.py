@@ -73,6 +73,44 @@ def test_the_output_shape_has_no_steps() -> None:
 
 def test_a_config_of_keras_is_read() -> None:
     config = {"name": "pool", "trainable": True, "dtype": "float32", "data_format": "channels_last", "keepdims": False}
-    assert GlobalAveragePooling1D.from_config(config).name == "pool"
-    with pytest.raises(ValueError, match="`keepdims` is not among the options of GlobalAveragePooling1D"):
-        GlobalAveragePooling1D.from_config(config | {"keepdims": True})
+    layer = GlobalAveragePooling1D.from_config(config | {"keepdims": True})
+    assert (layer.name, layer.keepdims, layer.data_format) == ("pool", True, "channels_last")
+    assert GlobalAveragePooling1D.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+# Of Keras 3, for the inputs of `STEPS`.
+STEPS = np.array([[[1.0, 4.0], [2.0, 0.0], [3.0, -1.0]], [[0.0, 2.0], [5.0, 5.0], [-2.0, 1.0]]])
+AVERAGES = {"channels_last": [[2, 1], [1, 8 / 3]], "channels_first": [[2.5, 1, 1], [1, 5, -0.5]]}
+AXES = {"channels_last": 1, "channels_first": 2}
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_the_data_format_says_where_the_steps_are_and_keepdims_keeps_their_axis(
+    data_format: str, keepdims: bool
+) -> None:
+    layer = GlobalAveragePooling1D(data_format, keepdims)
+    expected: Any = np.array(AVERAGES[data_format])
+    if keepdims:
+        expected = np.expand_dims(expected, AXES[data_format])
+    output = layer(STEPS)
+    np.testing.assert_allclose(output, expected, rtol=1e-12)
+    assert layer.compute_output_shape(STEPS.shape) == output.shape
+    assert_pullback_agrees(lambda: layer(STEPS), [STEPS])
+
+
+def test_a_mask_goes_with_the_steps_where_they_come_last() -> None:
+    mask = np.array([[True, False], [True, True]])
+    layer = GlobalAveragePooling1D("channels_first")
+    np.testing.assert_allclose(layer(STEPS, mask=mask), [[1, 2, 3], [1, 5, -0.5]])  # Keras 3
+    assert_pullback_agrees(lambda: layer(STEPS, mask=mask), [STEPS])
+
+
+def test_inputs_without_an_axis_of_steps_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"needs inputs of three axes: batch, steps and features\. Received: "):
+        GlobalAveragePooling1D()(np.ones((2, 3)))
+
+
+def test_another_data_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="`data_format` must be one of 'channels_last', 'channels_first'"):
+        GlobalAveragePooling1D("first")
