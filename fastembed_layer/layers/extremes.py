@@ -12,8 +12,8 @@ from fastembed_layer.layers.merge import Array, Masks, Merge, PullParts
 class _Extreme(Merge):
     """The larger, or the smaller, of each pair; a masked step takes what the other input has there."""
 
-    pick: Any
-    is_better: Any
+    _pick: Any
+    _is_better: Any
 
     def combine(self, arrays: list[Array], masks: Masks) -> tuple[Array, PullParts]:
         """Go through the arrays one by one; equal values share the gradient."""
@@ -21,14 +21,14 @@ class _Extreme(Merge):
         for array, its_mask in zip(arrays[1:], masks[1:], strict=True):
             share = self._share_of_second(output, array, mask, its_mask)
             shares = [before * (1 - share) for before in shares] + [share]
-            picked = type(self).pick(output, array)
+            picked = type(self)._pick(output, array)
             output = np.where(share == 1, array, np.where(share == 0, output, picked))
             mask = None if mask is None or its_mask is None else mask | its_mask
         return output, lambda d_output: [d_output * share for share in shares]
 
     def _share_of_second(self, first: Array, second: Array, mask: Array | None, its_mask: Array | None) -> Array:
         """1 where the second array is taken, 0 where the first is, 0.5 where they are equal."""
-        share = np.asarray(type(self).is_better(second, first) + 0.5 * (second == first))
+        share = np.asarray(type(self)._is_better(second, first) + 0.5 * (second == first))
         share = share.astype(np.result_type(first, second))
         if mask is not None:
             share = np.where(mask, share, share.dtype.type(1))
@@ -53,7 +53,7 @@ class Maximum(_Extreme):
     array([[3., 6.]])
     """
 
-    pick, is_better = np.maximum, np.greater
+    _pick, _is_better = np.maximum, np.greater
 
 
 class Minimum(_Extreme):
@@ -74,7 +74,7 @@ class Minimum(_Extreme):
     array([[1., 2.]])
     """
 
-    pick, is_better = np.minimum, np.less
+    _pick, _is_better = np.minimum, np.less
 
 
 def maximum(inputs: Any, **keywords: Any) -> Any:
