@@ -7,15 +7,17 @@ of the output to the gradients of the inputs and of the parameters. There is no 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import as_array
+from fastembed_layer.backends.arrays import as_array, place_like, to_host
+from fastembed_layer.checks import check_choice, check_flag
 from fastembed_layer.inputs.ragged import Ragged
-from fastembed_layer.tables.penalised_gradient import Gradient
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.penalised_gradient import Gradient, no_rows
+from fastembed_layer.tables.table import Parameter, Table
 
 Array = np.ndarray[Any, Any]
 
@@ -77,8 +79,16 @@ def current_penalties() -> list[tuple[object, Array]] | None:
 class GradientTape:
     """Records layer calls inside a ``with`` block, for training loops written by hand.
 
-    Layers and losses called inside the block are recorded; array arithmetic between them is not, so the target has
-    to be what a loss (or a layer) returned. A tape may be asked for gradients more than once.
+    Layers and losses called inside the block are recorded; array arithmetic between them is not. So the target is what
+    a loss (or a layer) returned. For a loss written in numpy, the target is what the layers returned, and
+    `output_gradients` is the gradient of the loss with respect to it.
+
+    Parameters
+    ----------
+    persistent : bool
+        Whether `gradient` may be called more than once. If not, it drops what was recorded.
+    watch_accessed_variables : bool
+        If False, there are gradients only for what was passed to `watch`.
 
     Examples
     --------
@@ -92,18 +102,62 @@ class GradientTape:
     array([3, 3])
     """
 
-    def __init__(self) -> None:
-        self.calls: list[RecordedCall] = []
-        self.penalties: list[tuple[object, Array]] = []
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        self.persistent = check_flag(persistent, "persistent")
+        self.watches_all = check_flag(watch_accessed_variables, "watch_accessed_variables")
+        self.reset()
 
     def __enter__(self) -> GradientTape:
+        if self.is_used_up:
+            self.reset()
         _open_tapes.stack.append(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
         _open_tapes.stack.remove(self)
 
-    def gradient(self, target: Array | Sequence[Array], sources: Any) -> Any:
+    def reset(self) -> None:
+        """Forget all that was recorded and watched; an open tape goes on recording."""
+        self.calls: list[RecordedCall] = []
+        self.penalties: list[tuple[object, Array]] = []
+        self.watched: dict[int, object] = {}
+        self.is_used_up = False
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Record nothing inside a ``with`` block within the tape's own.
+
+        Raises
+        ------
+        RuntimeError
+            If the tape is not recording in this thread.
+        """
+        stack = _open_tapes.stack
+        if self not in stack:
+            raise RuntimeError("`stop_recording` was called on a tape that is not recording.")
+        place = stack.index(self)
+        del stack[place]
+        try:
+            yield
+        finally:
+            stack.insert(place, self)
+
+    def watch(self, tensor: Any) -> None:
+        """Accept a weight, an array, or a list of them, as in TensorFlow.
+
+        All that goes into recorded calls can be a source anyway, unless the tape was made with
+        ``watch_accessed_variables=False``.
+        """
+        for source in _sources_as_list(tensor):
+            self.watched[id(source)] = source
+
+    def gradient(
+        self,
+        target: Array | Sequence[Array],
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: Any = "none",
+    ) -> Any:
         """Return the gradient of the sum of `target` with respect to each of `sources`.
 
         Parameters
@@ -112,6 +166,12 @@ class GradientTape:
             What recorded calls returned, usually the loss.
         sources : Parameter, ndarray, Ragged, or a sequence of them
             Weights of layers, or arrays that went into recorded calls.
+        output_gradients : array_like, or a sequence of them, optional
+            For each target the gradient of what is to be differentiated with respect to it, of its shape. Without it
+            (or with None in its place) it is 1 everywhere, which makes the result the gradient of the target's sum.
+        unconnected_gradients : {"none", "zero"}
+            What stands for the gradient of a source that the target does not depend on: None, or zeros (for a table a
+            `RowGradient` of no rows).
 
         Returns
         -------
@@ -121,27 +181,58 @@ class GradientTape:
 
         Raises
         ------
+        RuntimeError
+            If the tape is not persistent and has been asked before.
         ValueError
-            If no recorded call returned one of the targets.
-        """
-        targets: list[Array] = [target] if hasattr(target, "dtype") else list(target)  # type: ignore[list-item]
-        single = isinstance(sources, Parameter | Ragged) or hasattr(sources, "dtype")
-        wanted = [sources] if single else list(sources)
-        found = self._walk_back(targets, {id(source) for source in wanted})
-        gradients = [found.get(id(source)) for source in wanted]
-        return gradients[0] if single else gradients
+            If no recorded call returned one of the targets, or an output gradient has not the shape of its target.
 
-    def _walk_back(self, targets: list[Array], wanted: set[int]) -> dict[int, Gradient]:
+        Examples
+        --------
+        The gradient of ``sum((rows - 1) ** 2)``, which is written in numpy:
+
+        >>> import numpy as np
+        >>> from fastembed_layer import Embedding, GradientTape
+        >>> layer = Embedding(3, 1, weights=[[[1.0], [2.0], [3.0]]])
+        >>> with GradientTape() as tape:
+        ...     rows = layer(np.array([1, 2]))
+        >>> tape.gradient(rows, layer.embeddings, output_gradients=2 * (rows - 1)).values
+        array([[2.],
+               [4.]], dtype=float32)
+        """
+        choice = check_choice(
+            getattr(unconnected_gradients, "value", unconnected_gradients), "unconnected_gradients", ("none", "zero")
+        )
+        if self.is_used_up:
+            raise RuntimeError(
+                "A non-persistent GradientTape can only be used to compute one set of gradients. "
+                "Ask for all of them in one call, or pass persistent=True to the tape."
+            )
+        targets = _targets_as_list(target)
+        starts = _starting_gradients(targets, output_gradients, isinstance(target, list | tuple))
+        wanted = _sources_as_list(sources)
+        found = self._walk_back(targets, starts, {id(source) for source in wanted})
+        gradients = [self._gradient_of(source, found, choice) for source in wanted]
+        if not self.persistent:
+            self.calls, self.penalties, self.is_used_up = [], [], True
+        return gradients[0] if _is_one_source(sources) else gradients
+
+    def _gradient_of(self, source: Any, found: dict[int, Gradient], unconnected: str) -> Gradient | None:
+        is_watched = self.watches_all or id(source) in self.watched
+        gradient = found.get(id(source)) if is_watched else None
+        return _zeros_for(source) if gradient is None and unconnected == "zero" else gradient
+
+    def _walk_back(self, targets: list[Array], starts: list[Array], wanted: set[int]) -> dict[int, Gradient]:
         recorded = {id(call.output) for call in self.calls}
         wanted = recorded | wanted
         found: dict[int, Gradient] = {}
-        for target in targets:
+        for target, start in zip(targets, starts, strict=True):
             if id(target) not in recorded:
                 raise ValueError(
                     "`target` must be what a layer or a loss returned inside the tape's block; array arithmetic is "
-                    f"not recorded. Received: an array of shape {np.shape(target)} that no recorded call returned."
+                    "not recorded (pass its gradient as `output_gradients`). "
+                    f"Received: an array of shape {np.shape(target)} that no recorded call returned."
                 )
-            _add(found, target, np.ones_like(target))
+            _add(found, target, start)
         for call in reversed(self.calls):
             gradient = found.get(id(call.output))
             if gradient is not None:
@@ -164,3 +255,46 @@ def _add(found: dict[int, Gradient], thing: Array | Parameter, part: Gradient) -
     """Add `part` to what is known of the gradient of `thing`; never in place, a pullback may have kept the array."""
     known = found.get(id(thing))
     found[id(thing)] = part if known is None else known + part
+
+
+def _is_one_source(sources: Any) -> bool:
+    return isinstance(sources, Parameter | Ragged) or hasattr(sources, "dtype")
+
+
+def _sources_as_list(sources: Any) -> list[Any]:
+    return [sources] if _is_one_source(sources) else list(sources)
+
+
+def _targets_as_list(target: Any) -> list[Any]:
+    return [target] if hasattr(target, "dtype") else list(target)
+
+
+def _starting_gradients(targets: list[Any], given: Any, several: bool) -> list[Array]:
+    """The gradient with respect to each target that the way back begins with."""
+    parts = [None] * len(targets) if given is None else list(given) if several else [given]
+    if len(parts) != len(targets):
+        raise ValueError(
+            f"`output_gradients` must hold one gradient per target. Received: {len(parts)} for {len(targets)} targets."
+        )
+    return [_starting_gradient(target, part) for target, part in zip(targets, parts, strict=True)]
+
+
+def _starting_gradient(target: Any, given: Any) -> Array:
+    values = target.values if isinstance(target, Ragged) else target
+    if given is None:
+        return np.ones_like(values)
+    given = given.values if isinstance(given, Ragged) else as_array(given)
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"`output_gradients` must hold numbers. Received: an array of dtype {given.dtype}.")
+    if given.shape != np.shape(values):
+        raise ValueError(
+            "`output_gradients` must have the shape of the target. "
+            f"Received: {given.shape} for a target of shape {np.shape(values)}."
+        )
+    return place_like(given.astype(values.dtype, copy=False), values)
+
+
+def _zeros_for(source: Any) -> Gradient:
+    if isinstance(source, Table):
+        return no_rows(source)
+    return np.zeros_like(source.values if isinstance(source, Ragged) else to_host(getattr(source, "value", source)))

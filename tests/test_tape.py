@@ -68,17 +68,144 @@ def test_several_targets_are_added() -> None:
 
 def test_one_source_gives_a_gradient_and_several_give_a_list() -> None:
     layer = Scale()
-    with GradientTape() as tape:
+    with GradientTape(persistent=True) as tape:
         output = layer(np.ones(2))
     assert tape.gradient(output, layer.factor) == 2.0
     assert tape.gradient(output, [layer.factor]) == [2.0]
 
 
-def test_a_tape_may_be_asked_more_than_once() -> None:
+def test_a_persistent_tape_may_be_asked_more_than_once() -> None:
+    layer = Scale()
+    with GradientTape(persistent=True) as tape:
+        output = layer(np.ones(2))
+    assert tape.gradient(output, layer.factor) == tape.gradient(output, layer.factor)
+
+
+def test_another_tape_is_used_up_by_one_question_and_lets_go_of_what_it_recorded() -> None:
     layer = Scale()
     with GradientTape() as tape:
         output = layer(np.ones(2))
-    assert tape.gradient(output, layer.factor) == tape.gradient(output, layer.factor)
+    tape.gradient(output, layer.factor)
+    assert tape.calls == []
+    with pytest.raises(RuntimeError, match=r"^A non-persistent GradientTape can only be used to compute one set of"):
+        tape.gradient(output, layer.factor)
+
+
+def test_a_tape_that_is_used_up_records_anew_when_it_is_entered_again() -> None:
+    layer, tape = Scale(), GradientTape()
+    for _ in range(2):
+        with tape:
+            output = layer(np.ones(2))
+        assert tape.gradient(output, layer.factor) == 2.0
+
+
+def test_a_question_that_is_refused_does_not_use_the_tape_up() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        output = layer(np.ones(2))
+    with pytest.raises(ValueError, match="`target` must be what"):
+        tape.gradient(output + 1, layer.factor)
+    assert tape.gradient(output, layer.factor) == 2.0
+
+
+def test_nothing_is_recorded_while_recording_is_stopped() -> None:
+    layer, outer = Scale(), GradientTape()
+    with outer, GradientTape() as inner:
+        first = layer(np.ones(2))
+        with outer.stop_recording():
+            layer(first)
+        layer(first)
+    assert (len(outer.calls), len(inner.calls)) == (2, 3)
+    with pytest.raises(RuntimeError, match="a tape that is not recording"), inner.stop_recording():
+        pass
+
+
+def test_recording_goes_on_after_an_error_in_a_block_without_it() -> None:
+    with GradientTape() as tape:
+        with pytest.raises(ZeroDivisionError), tape.stop_recording():
+            raise ZeroDivisionError
+        assert is_recording()
+
+
+def test_a_reset_tape_has_forgotten_and_goes_on_recording() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        before = layer(np.ones(2))
+        tape.reset()
+        after = layer(np.ones(3))
+    with pytest.raises(ValueError, match="`target` must be what"):
+        tape.gradient(before, layer.factor)
+    assert tape.gradient(after, layer.factor) == 3.0
+
+
+def test_watch_is_accepted_and_decides_only_where_nothing_else_is_watched() -> None:
+    for watches_all, expected in ((True, [2.0, 5.0]), (False, [2.0, None])):
+        one, other = Scale(), Scale()
+        with GradientTape(watch_accessed_variables=watches_all) as tape:
+            tape.watch([one.factor])
+            outputs = [one(np.ones(2)), other(np.ones(5))]
+        assert tape.gradient(outputs, [one.factor, other.factor]) == expected
+
+
+def test_output_gradients_are_what_the_way_back_begins_with() -> None:
+    layer, inputs = Scale(), np.array([1.0, 2.0])
+    with GradientTape(persistent=True) as tape:
+        outputs = [layer(inputs), layer(inputs)]
+    assert tape.gradient(outputs[0], layer.factor, output_gradients=np.array([10.0, 1.0])) == 12.0
+    assert tape.gradient(outputs[0], layer.factor, [10, 1]) == 12.0
+    assert tape.gradient(outputs, layer.factor, [None, [10.0, 1.0]]) == 3.0 + 12.0
+
+
+def test_a_loss_in_numpy_reaches_the_table_through_output_gradients() -> None:
+    layer, ids, targets = Embedding(4, 2, dtype="float64"), np.array([3, 1, 3]), np.ones((3, 2))
+    with GradientTape(persistent=True) as tape:
+        rows = layer(ids)
+        loss = losses.MeanSquaredError()(targets, rows)
+    by_hand = tape.gradient(rows, layer.embeddings, output_gradients=2 * (rows - targets) / rows.size)
+    expected = tape.gradient(loss, layer.embeddings)
+    assert isinstance(by_hand, RowGradient)
+    np.testing.assert_allclose(by_hand.to_dense(), expected.to_dense())
+
+
+def test_a_ragged_target_takes_the_gradient_of_its_values() -> None:
+    layer, ids = Embedding(4, 2, dtype="float64"), Ragged.from_lists([[3, 1], [], [3]])
+    with GradientTape(persistent=True) as tape:
+        rows = layer(ids)
+    given = np.arange(6.0).reshape(3, 2)
+    for form in (given, Ragged(given, ids.offsets)):
+        gradient = tape.gradient(rows, layer.embeddings, output_gradients=form)
+        np.testing.assert_array_equal(gradient.to_dense(), [[0, 0], [2, 3], [0, 0], [4, 6]])
+    np.testing.assert_array_equal(tape.gradient(rows, layer.embeddings).to_dense()[3], [2, 2])
+
+
+def test_output_gradients_that_do_not_fit_are_refused() -> None:
+    layer = Scale()
+    with GradientTape() as tape:
+        output = layer(np.ones(2))
+    with pytest.raises(ValueError, match=r"must have the shape of the target\. Received: \(3,\) for .* \(2,\)"):
+        tape.gradient(output, layer.factor, np.ones(3))
+    with pytest.raises(ValueError, match=r"one gradient per target\. Received: 2 for 1 targets"):
+        tape.gradient([output], layer.factor, [np.ones(2), np.ones(2)])
+    with pytest.raises(TypeError, match="`output_gradients` must hold numbers"):
+        tape.gradient(output, layer.factor, ["a", "b"])
+
+
+def test_unconnected_gradients_are_none_or_zeros_without_an_array_of_the_tables_size() -> None:
+    layer, table, dense = Scale(), Embedding(10**6, 2), Dense(2)
+    table.build()
+    dense.build((None, 3))
+    with GradientTape(persistent=True) as tape:
+        output = layer(np.ones(2))
+    sources = [layer.factor, table.embeddings, dense.kernel, np.ones(4)]
+    assert tape.gradient(output, sources)[1:] == [None, None, None]
+    known, rows, kernel, array = tape.gradient(output, sources, unconnected_gradients="zero")
+    assert known == 2.0
+    assert isinstance(rows, RowGradient)
+    assert len(rows.ids) == 0
+    np.testing.assert_array_equal(kernel, np.zeros((3, 2)))
+    np.testing.assert_array_equal(array, np.zeros(4))
+    with pytest.raises(ValueError, match="`unconnected_gradients` must be one of 'none', 'zero'"):
+        tape.gradient(output, sources, unconnected_gradients="ones")
 
 
 def test_what_the_target_does_not_depend_on_has_no_gradient() -> None:
@@ -121,7 +248,7 @@ def test_a_table_looked_up_twice_receives_one_row_gradient_with_both() -> None:
 def test_a_gradient_that_is_a_function_is_computed_only_if_it_is_wanted() -> None:
     inputs, output, calls = np.ones(2), np.ones(2), []
     layer = Scale()
-    with GradientTape() as tape:
+    with GradientTape(persistent=True) as tape:
         scaled = layer(inputs)
         record([scaled, inputs], output, lambda d: Cotangents([lambda: calls.append(1) or d, lambda: d * 1j]))
     assert tape.gradient(output, layer.factor) == 2.0  # `scaled` came from a call, so its gradient is needed
@@ -135,7 +262,7 @@ def test_a_gradient_that_is_a_function_is_computed_only_if_it_is_wanted() -> Non
 
 def test_a_ragged_source_has_a_gradient_of_its_values() -> None:
     bag, weights = EmbeddingBag(3, 2, "sum", weights=[np.ones((3, 2))]), Ragged(np.ones(3), [0, 1, 3])
-    with GradientTape() as tape:
+    with GradientTape(persistent=True) as tape:
         output = bag([[0], [1, 2]], weights)
     assert tape.gradient(output, weights).tolist() == [2, 2, 2]
     assert tape.gradient(output, [weights])[0].tolist() == [2, 2, 2]

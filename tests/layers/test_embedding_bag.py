@@ -390,7 +390,7 @@ def test_the_ids_of_a_bag_share_one_gradient_vector() -> None:
 
 def test_a_layer_used_twice_adds_its_gradients() -> None:
     layer = make_bag(dtype="float64")
-    with GradientTape() as tape:
+    with GradientTape(persistent=True) as tape:
         outputs = [layer([[1, 2], [2]]), layer([[2], [6, 6]])]
     summed = tape.gradient(outputs, layer.embeddings).to_dense()
     apart = [tape.gradient(output, layer.embeddings).to_dense() for output in outputs]

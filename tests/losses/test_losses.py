@@ -272,7 +272,7 @@ def test_inputs_are_left_as_they_are() -> None:
 @every_loss
 def test_tape_walks_back_through_the_loss_more_than_once(loss: losses.Loss) -> None:
     y_true, y_pred = make_batch(loss, (4, 3), "float32")
-    with tape.GradientTape() as open_tape:
+    with tape.GradientTape(persistent=True) as open_tape:
         value = loss(y_true, y_pred)
     expected_value, expected = loss.value_and_gradient(y_true, y_pred)
     for _ in range(2):
@@ -282,7 +282,7 @@ def test_tape_walks_back_through_the_loss_more_than_once(loss: losses.Loss) -> N
 
 def test_tape_finds_an_array_that_was_squeezed_on_the_way() -> None:
     y_pred = np.ones((2, 3, 1))
-    with tape.GradientTape() as open_tape:
+    with tape.GradientTape(persistent=True) as open_tape:
         value = losses.MeanSquaredError(reduction=None)(np.zeros((2, 3)), y_pred)
     np.testing.assert_allclose(open_tape.gradient(value, y_pred), np.full((2, 3, 1), 2 / 3))
 

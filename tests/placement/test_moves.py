@@ -388,7 +388,7 @@ def test_a_native_model_trains_around_a_table_on_a_device(scope: str) -> None:
 
 def test_a_tape_returns_gradients_where_the_ids_live() -> None:
     layer, ids = make_layer("gpu:0"), to_device([1, 1, 5])
-    with GradientTape() as tape:
+    with GradientTape(persistent=True) as tape:
         rows = layer(ids)
     gradient = tape.gradient(rows, layer.embeddings)
     assert placement_of(gradient.values) == "gpu:0"
