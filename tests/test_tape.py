@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 from pullbacks import assert_pullback_agrees
 
-from fastembed_layer import Concatenate, Dense, Dot, Embedding, EmbeddingBag, GradientTape, Ragged, RowGradient, losses
+from fastembed_layer import (
+    Concatenate,
+    Dense,
+    Dot,
+    Embedding,
+    EmbeddingBag,
+    GradientTape,
+    Ragged,
+    RowGradient,
+    losses,
+    optimizers,
+)
 from fastembed_layer.layers.layer import Layer
 from fastembed_layer.tables.table import Parameter
 from fastembed_layer.tape import Cotangents, is_recording, record
@@ -337,3 +348,34 @@ def test_penalties_are_targets_beside_the_loss() -> None:
     gradient = tape.gradient(penalties, layer.kernel)
     kernel = layer.kernel.numpy()
     np.testing.assert_allclose(gradient, 0.02 * kernel + inputs.T @ (0.02 * output) / 3)
+
+
+class SumOfSquares(Layer):
+    """The sum of the squares of a whole table, next to its lookups."""
+
+    def __init__(self, embedding: Embedding):
+        super().__init__(dtype="float64")
+        self.embedding = embedding
+
+    def forward(self, inputs: Array, training: bool = False, mask: Any = None) -> Any:
+        table = self.embedding.embeddings
+        value = table.value.copy()
+
+        def pull(d_output: Array) -> Cotangents:
+            return Cotangents([None], [(table, 2 * value * d_output)])
+
+        return np.array((value**2).sum()), pull
+
+
+@pytest.mark.parametrize("whole_first", [False, True])
+def test_rows_and_the_whole_table_in_one_loss_add_their_gradients_up(whole_first: bool) -> None:
+    embedding = Embedding(4, 2, dtype="float64")
+    squares, ids = SumOfSquares(embedding), np.array([3, 1, 3])
+    embedding(ids)
+    before = embedding.embeddings.numpy()
+    with GradientTape() as tape:
+        targets = [squares(np.ones(1)), embedding(ids)] if whole_first else [embedding(ids), squares(np.ones(1))]
+    gradient = tape.gradient(targets, embedding.embeddings)
+    np.testing.assert_allclose(gradient, 2 * before + np.array([[0], [1], [0], [2]]))
+    optimizers.SGD(0.1).apply_gradients([(gradient, embedding.embeddings)])
+    np.testing.assert_allclose(embedding.embeddings.numpy(), before - 0.1 * gradient)

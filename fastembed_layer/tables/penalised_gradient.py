@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import place_like, to_host
+from fastembed_layer.backends.arrays import place_like
 from fastembed_layer.checks import warn_caller
 from fastembed_layer.placement.devices import format_bytes
+from fastembed_layer.tables.dense_view import DenseView
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
 
-class PenalisedGradient:
+class PenalisedGradient(DenseView):
     """A row gradient, and a share of the table itself: what an L2 penalty over the table adds to the gradient.
 
     `SGD` without momentum applies the share as a decay, at the cost of the rows of the batch; other optimizers take
-    the whole array. A tape returns one for a layer with ``embeddings_regularizer="l2"``.
+    the whole array, which `to_dense` and ``np.asarray`` return. A tape returns one for a layer with
+    ``embeddings_regularizer="l2"``.
 
     Parameters
     ----------
@@ -94,9 +96,6 @@ class PenalisedGradient:
         return PenalisedGradient(self.table, self.share * factor, self.rows * factor, self.layer_name)
 
     __rmul__ = __mul__
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(to_host(self.to_dense()), dtype)
 
     def __repr__(self) -> str:
         return f"<PenalisedGradient of {len(self.rows)} ids and {self.share:g} times the table of shape {self.shape}>"

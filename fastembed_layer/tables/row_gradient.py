@@ -16,6 +16,7 @@ from fastembed_layer.backends.arrays import (
     placement_of,
     to_host,
 )
+from fastembed_layer.tables.dense_view import DenseView
 
 Array = np.ndarray[Any, Any]
 
@@ -24,8 +25,10 @@ ID_TYPES = (np.dtype(np.int64), np.dtype(np.int32))
 VALUE_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-class RowGradient:
+class RowGradient(DenseView):
     """Gradients of some rows of a table; an id may occur more than once, and then its gradients add up.
+
+    ``np.asarray(gradient)`` is `to_dense`: an array of the table's size. ``len(gradient)`` is the number of ids.
 
     Parameters
     ----------
@@ -91,6 +94,27 @@ class RowGradient:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def indices(self) -> Array:
+        """The ids, as in ``tf.IndexedSlices``.
+
+        Raises
+        ------
+        AttributeError
+            If `values` does not hold one vector per id, as behind bags; ``gradient.expand()`` does.
+        """
+        if self.sources is not None or self.scales is not None:
+            raise AttributeError(
+                "`values` of this RowGradient are shared by several ids, so they do not go with `indices`. "
+                "Take both from gradient.expand() or gradient.sum_duplicates()."
+            )
+        return self.ids
+
+    @property
+    def dense_shape(self) -> tuple[int, int]:
+        """Shape of the table, as in ``tf.IndexedSlices``."""
+        return self.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:

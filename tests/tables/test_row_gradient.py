@@ -274,3 +274,42 @@ def test_distinct_ids_are_each_id_once_in_ascending_order(ids: list[int]) -> Non
     gradient = RowGradient(np.array(ids, np.int32), np.ones((len(ids), 2), "float32"), (5, 2))
     assert gradient.distinct_ids().tolist() == sorted(set(ids))
     assert gradient.ids.tolist() == ids
+
+
+@given(gradients("float32"))
+def test_numpy_sees_the_dense_gradient(gradient: RowGradient) -> None:
+    dense = gradient.to_dense()
+    assert gradient.ndim == 2
+    for array in (np.asarray(gradient), np.array(gradient), gradient.numpy(), gradient.reshape(SHAPE)):
+        np.testing.assert_array_equal(array, dense)
+        assert array.dtype == np.float32
+    np.testing.assert_array_equal(np.asarray(gradient, np.float64), dense.astype(np.float64))
+
+
+def test_gradients_of_several_weights_are_joined_as_dense_ones_are() -> None:
+    gradients = [RowGradient(np.array([2, 2]), np.ones((2, 2)), (3, 2)), np.full((2, 2), 5.0)]
+    joined = np.concatenate([gradient.reshape(-1) for gradient in gradients])
+    np.testing.assert_array_equal(joined, [0, 0, 0, 0, 2, 2, 5, 5, 5, 5])
+    np.testing.assert_array_equal(np.concatenate(gradients)[2:], [[2, 2], [5, 5], [5, 5]])  # type: ignore[arg-type]
+
+
+def test_a_dense_array_cannot_be_had_without_making_one() -> None:
+    with pytest.raises(ValueError, match="has to make one: copy=False"):
+        RowGradient(np.array([1]), np.ones((1, 2)), (3, 2)).__array__(copy=False)
+
+
+def test_indices_values_and_dense_shape_are_those_of_indexed_slices() -> None:
+    gradient = RowGradient(np.array([2, 0]), np.ones((2, 2)), (3, 2))
+    np.testing.assert_array_equal(gradient.indices, [2, 0])
+    assert gradient.dense_shape == (3, 2)
+    shared = RowGradient(np.array([2, 0]), np.ones((1, 2)), (3, 2), sources=np.array([0, 0]))
+    with pytest.raises(AttributeError, match=r"Take both from gradient\.expand\(\)"):
+        shared.indices  # noqa: B018 - the error is what is tested
+    np.testing.assert_array_equal(shared.expand().indices, [2, 0])
+
+
+def test_a_dense_gradient_of_the_table_is_added_from_either_side() -> None:
+    rows, dense = RowGradient(np.array([1, 1]), np.ones((2, 2)), (3, 2)), np.full((3, 2), 0.5)
+    for total in (rows + dense, dense + rows):
+        assert isinstance(total, np.ndarray)
+        np.testing.assert_array_equal(total, [[0.5, 0.5], [2.5, 2.5], [0.5, 0.5]])

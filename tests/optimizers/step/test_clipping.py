@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastembed_layer import RowGradient, optimizers
+from fastembed_layer import Dense, Embedding, Flatten, RowGradient, Sequential, optimizers
 from fastembed_layer.optimizers.step.clipping import Clipping, gradient_norm
 from fastembed_layer.tables.table import Parameter, Table
 
@@ -74,3 +74,24 @@ def test_an_id_out_of_range_is_refused_before_anything_is_written():
             [(RowGradient(np.array([0, 4]), np.ones((2, 2), "float32"), SHAPE), table)]
         )
     np.testing.assert_array_equal(table.numpy(), 1.0)
+
+
+@pytest.mark.parametrize("way", ["clipnorm", "global_clipnorm", "clipvalue"])
+def test_a_table_of_one_number_is_clipped(way):
+    layer = Embedding(1, 1, weights=[[[5.0]]])
+    layer(np.array([0]))
+    gradient = RowGradient(np.zeros(3, int), np.full((3, 1), 7.0, "float32"), (1, 1))
+    optimizers.SGD(1.0, **{way: 2.0}).apply_gradients([(gradient, layer.embeddings)])
+    np.testing.assert_allclose(layer.get_weights()[0], [[3.0]])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adagrad", "rmsprop", "ftrl"])
+def test_a_model_around_a_table_of_one_number_is_trained_with_clipnorm(name):
+    model = Sequential([Embedding(1, 1, input_length=1), Flatten(), Dense(1)])
+    model.compile(type(optimizers.get(name))(0.1, clipnorm=1.0), "mse")
+    before = model.get_weights()[0].copy()
+    model.fit(np.zeros((4, 1), int), np.full((4, 1), 9.0, "float32"), verbose=0)
+    after = model.get_weights()[0]
+    assert np.isfinite(after).all()
+    assert after.shape == (1, 1)
+    assert after[0, 0] != before[0, 0]
