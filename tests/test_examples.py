@@ -251,3 +251,27 @@ def test_quickstart_classifies_texts_it_has_not_seen() -> None:
     accuracy = re.search(r"accuracy on texts it has not seen: ([\d.]+)%", done.stdout)
     assert accuracy is not None
     assert float(accuracy[1]) > 95
+
+
+TUTORIALS = {
+    "collaborative_filtering": (
+        ["--ratings", "60000", "--users", "600", "--items", "400", "--epochs", "6"],
+        "RMSE of the",
+    ),
+    "two_towers": (["--users", "800", "--items", "300", "--epochs", "6"], "the"),
+    "wide_and_deep": (["--rows", "60000", "--epochs", "3"], "accuracy of the"),
+    "text_classifier": (["--packages", "3", "--epochs", "8"], "accuracy of the"),
+}
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorial_beats_its_baseline(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, prefix = TUTORIALS[name]
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    importlib.import_module(name).main()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith(prefix)]
+    baseline, model = (float(re.findall(r"\d\.\d+", line)[0]) for line in lines[:2])
+    assert model < 0.85 * baseline if name == "collaborative_filtering" else model > 1.2 * baseline
