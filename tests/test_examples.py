@@ -258,9 +258,9 @@ TUTORIALS = {
         ["--ratings", "60000", "--users", "600", "--items", "400", "--epochs", "6"],
         "RMSE of the",
     ),
-    "two_towers": (["--users", "800", "--items", "300", "--epochs", "6"], "the"),
-    "wide_and_deep": (["--rows", "60000", "--epochs", "3"], "accuracy of the"),
-    "text_classifier": (["--packages", "3", "--epochs", "8"], "accuracy of the"),
+    "two_towers": ("--users 800 --items 300 --epochs 6", "the"),
+    "wide_and_deep": ("--rows 60000 --epochs 3", "accuracy of the"),
+    "text_classifier": ("--packages 3 --epochs 8", "accuracy of the"),
 }
 
 
@@ -270,7 +270,7 @@ def test_a_tutorial_beats_its_baseline(
 ) -> None:
     arguments, prefix = TUTORIALS[name]
     monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments.split()])
     importlib.import_module(name).main()
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith(prefix)]
     baseline, model = (float(re.findall(r"\d\.\d+", line)[0]) for line in lines[:2])

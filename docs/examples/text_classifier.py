@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import re
 import sysconfig
 import zlib
@@ -48,7 +49,7 @@ def collect(n_packages: int) -> tuple[list[str], list[str], np.ndarray]:
 def hash_ngrams(text: str) -> list[int]:
     """Return the rows of the words of a text and of its pairs of words."""
     words = re.findall(r"[a-z]+", text.lower())
-    ngrams = words + [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)]
+    ngrams = words + [f"{first} {second}" for first, second in itertools.pairwise(words)]
     return [zlib.crc32(ngram.encode()) % ROWS for ngram in ngrams]
 
 

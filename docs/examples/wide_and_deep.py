@@ -33,7 +33,7 @@ def make_table(rows: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndar
 
 
 def number_columns(table: dict[str, np.ndarray]) -> tuple[np.ndarray, list[int]]:
-    """Turn strings into ids, a column for each of the table's and one for the pairs; returns the vocabularies' sizes."""
+    """Turn strings into ids, a column for each of the table's and one for the pairs; returns the vocabularies too."""
     columns = {**table, "pair": np.char.add(np.char.add(table[CROSSED[0]], "|"), table[CROSSED[1]])}
     numbered = [np.unique(column, return_inverse=True) for column in columns.values()]
     return np.stack([ids for _, ids in numbered], axis=1), [len(values) for values, _ in numbered]
