@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.backends.arrays import as_contiguous, is_on_host, place_like, to_host
-from fastembed_layer.inputs.ids import describe_position, normalise_ids
+from fastembed_layer.inputs.ids import normalise_ids
+from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
 
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.backends.arrays import as_contiguous, is_on_host
+from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged
+from fastembed_layer.inputs.wrong_ids import MISSING_REMEDY, explain_uneven, explain_wrong_kind, is_category
 
 Array = np.ndarray[Any, Any]
 
@@ -38,13 +40,26 @@ def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
     if isinstance(inputs, Ragged):
         return Ragged(_as_integers(inputs.values, layer_name), inputs.offsets)
     if Ragged.describes(inputs):
-        return normalise_ids(Ragged.from_lists(inputs), layer_name)
-    return _as_integers(np.asarray(inputs), layer_name)
+        return normalise_ids(_as_ragged(inputs, layer_name), layer_name)
+    return _as_integers(_as_array(inputs, layer_name), layer_name)
 
 
-def describe_position(position: int, shape: tuple[int, ...]) -> str:
-    """Write a flat position as an index of an array of `shape`: ``[1,2]``, and nothing for a single id."""
-    return f"[{','.join(str(index) for index in np.unravel_index(position, shape))}]" if shape else ""
+def _as_ragged(inputs: Any, layer_name: str) -> Ragged:
+    try:
+        return Ragged.from_lists(inputs)
+    except ValueError as error:
+        raise TypeError(explain_uneven(layer_name, error)) from error
+
+
+def _as_array(inputs: Any, layer_name: str) -> Array:
+    """Make an array of what is none; the values of a categorical column are not what is meant by it."""
+    try:
+        ids = np.asarray(inputs)
+    except ValueError as error:
+        raise TypeError(explain_uneven(layer_name, error)) from error
+    if is_category(inputs):
+        raise TypeError(explain_wrong_kind(ids, layer_name, inputs))
+    return ids
 
 
 def _as_integers(ids: Array, layer_name: str) -> Array:
@@ -57,9 +72,7 @@ def _as_integers(ids: Array, layer_name: str) -> Array:
 def _as_kernel_type(ids: Array, layer_name: str) -> Array:
     """Return integers of a type that kernels take, where they live."""
     if ids.dtype.kind not in "iu":
-        raise TypeError(
-            f"The ids of the layer {layer_name!r} must be integers. Received: an array of dtype {ids.dtype}."
-        )
+        raise TypeError(explain_wrong_kind(ids, layer_name))
     if ids.dtype == np.uint64:  # beyond int64 no table has rows: still out of range after the clip
         ids = np.minimum(ids, np.uint64(np.iinfo(np.int64).max))
     wide = np.int32 if np.can_cast(ids.dtype, np.int32) else np.int64
@@ -71,8 +84,9 @@ def _refuse_inexact(ids: Array, layer_name: str) -> None:
     exact = (np.abs(ids) < limit) & (np.floor(ids) == ids)
     if not exact.all():
         position = int(np.argmin(exact))
+        remedy = f" {MISSING_REMEDY}" if np.isnan(ids.reshape(-1)[position]) else ""
         raise TypeError(
             f"The ids of the layer {layer_name!r} must be integers; {ids.dtype} ids are taken only where they are "
             f"whole numbers below {limit}, which the type holds exactly. Pass an integer array. "
-            f"Received: indices{describe_position(position, ids.shape)} = {ids.reshape(-1)[position]!s}."
+            f"Received: indices{describe_position(position, ids.shape)} = {ids.reshape(-1)[position]!s}.{remedy}"
         )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.inputs.ids import describe_position
+from fastembed_layer.inputs.positions import describe_position
 
 Array = np.ndarray[Any, Any]
 

@@ -190,7 +190,10 @@ def _checked_offsets(offsets: Array, count: int) -> Array:
         raise ValueError(f"`offsets` must be one-dimensional and start at 0. Received: {offsets!r}.")
     offsets = offsets.astype(np.int64)
     if offsets[-1] != count:
-        raise ValueError(f"`offsets` must end at the number of values, {count}. Received: {offsets[-1]}.")
+        raise ValueError(
+            f"`offsets` must end at the number of values, {count}. Received: {offsets[-1]}. "
+            "If they are beginnings only, without the end of the last sequence, pass include_last_offset=False."
+        )
     steps = np.diff(offsets)
     if (steps < 0).any():
         place = int(np.argmax(steps < 0))

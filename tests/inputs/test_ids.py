@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import INTEGER_TYPES, KERNEL_TYPES, any_ids, lay_out
 
 from fastembed_layer import Embedding, Ragged
-from fastembed_layer.inputs.ids import describe_position, normalise_ids
+from fastembed_layer.inputs.ids import normalise_ids
 
 Array = np.ndarray[Any, Any]
 
@@ -148,14 +148,6 @@ def test_the_values_of_a_ragged_batch_are_judged_like_other_ids() -> None:
 def test_a_list_of_single_numbers_is_not_ragged() -> None:
     assert normalise([np.int32(4), 5]).tolist() == [4, 5]
     assert normalise([np.array(4), np.array(5)]).tolist() == [4, 5]
-
-
-@pytest.mark.parametrize(
-    ("position", "shape", "text"),
-    [(0, (3,), "[0]"), (2, (3,), "[2]"), (5, (2, 3), "[1,2]"), (7, (2, 2, 2), "[1,1,1]"), (0, (), "")],
-)
-def test_a_position_is_written_as_an_index(position: int, shape: tuple[int, ...], text: str) -> None:
-    assert describe_position(position, shape) == text
 
 
 @given(data=st.data())

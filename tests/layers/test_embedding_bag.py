@@ -533,3 +533,11 @@ def test_a_padding_row_that_is_not_a_number_does_not_reach_the_bags():
     table[0] = np.nan
     bag = EmbeddingBag(3, 2, combiner="sum", mask_zero=True, weights=[table])
     np.testing.assert_array_equal(bag(np.array([[1, 0, 2]])), [[2.0, 2.0]])
+
+
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn", "max", "min"])
+def test_offsets_that_end_before_the_ids_do_are_one_error_for_all_combiners(combiner: str) -> None:
+    layer = EmbeddingBag(10, 2, combiner)
+    with pytest.raises(ValueError, match=r"must end at the number of values, 5\. Received: 3\. If they are beginnings"):
+        layer(Ragged([1, 2, 3, 4, 5], [0, 2, 3]))
+    assert layer(Ragged([1, 2, 3, 4, 5], [0, 2, 3], include_last_offset=False)).shape == (3, 2)
