@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastembed_layer.checks import warn_caller
 from fastembed_layer.inputs.positions import describe_position
 
 Array = np.ndarray[Any, Any]
@@ -111,10 +111,9 @@ class OutOfRangePolicy:
             self.count += int(bad.sum())
             first_time, self._warned = not self._warned, True
         if first_time:
-            warnings.warn(
+            warn_caller(
                 f"{self._message(ids, bad, shape, layer_name)} They are handled by out_of_range={self.policy!r}; "
-                "`out_of_range_count` of the layer counts them, and this warning is not repeated.",
-                stacklevel=5,
+                "`out_of_range_count` of the layer counts them, and this warning is not repeated."
             )
 
     def __getstate__(self) -> dict[str, Any]:
