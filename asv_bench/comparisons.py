@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -26,6 +27,7 @@ Samples = dict[str, list[float]]
 
 OURS = "fastembed_layer"
 A_LAYER_EACH = "a layer each"
+MANY = (1, 2, 4, 8, 16)  # threads, as far as there are cores
 TITLES = {
     "sgd": "SGD",
     "adagrad": "Adagrad",
@@ -192,20 +194,19 @@ def compare_ages(scale: Scale) -> Iterator[Comparison]:
 
 
 def compare_threads(scale: Scale) -> Iterator[Comparison]:
-    for ids in ("uniform", "zipf"):
-        workload = scale.peers.change(ids=ids)
-        for title, method, arguments in (
-            ("lookup", "lookup", ()),
-            ("SGD step", "training_step", ("sgd",)),
-            ("exact Adam step", "training_step", ("adam",)),
-        ):
-            makers = {
-                f"{count} thread{'s' * (count > 1)}": partial(
-                    prepare_job, OURS, "on_threads", workload, count, method, *arguments
-                )
-                for count in (1, 2, 8)
-            }
-            yield Comparison(f"{title}, {ids}", partial(measure_jobs, makers))
+    works = {"lookup": ("lookup",), "SGD step": ("training_step", "sgd"), "exact Adam step": ("training_step", "adam")}
+    return _compare_counts(scale, works, (1, 2, 8))
+
+
+def compare_scaling(scale: Scale) -> Iterator[Comparison]:
+    works = {
+        "lookup": ("lookup",),
+        "bag sum": ("bag_lookup",),
+        "SGD step": ("training_step", "sgd"),
+        "lazy Adam step": ("training_step", "adam_lazy"),
+        "exact Adam step": ("training_step", "adam"),
+    }
+    return _compare_counts(scale, works, [count for count in MANY if count <= max(2, os.cpu_count() or 1)])
 
 
 def compare_memory(scale: Scale) -> Iterator[Comparison]:
@@ -228,6 +229,20 @@ def compare_word_vectors(scale: Scale) -> Iterator[Comparison]:
 
 def compare_neighbours(scale: Scale) -> Iterator[Comparison]:
     yield Comparison(scale.texts.title, lambda _: word_vectors.measure_neighbours(scale.texts))
+
+
+def _compare_counts(scale: Scale, works: Mapping[str, Sequence[str]], counts: Sequence[int]) -> Iterator[Comparison]:
+    """Compare numbers of threads, each piece of work with uniform ids and with zipf ids."""
+    for ids in ("uniform", "zipf"):
+        workload = scale.peers.change(ids=ids)
+        for title, (method, *arguments) in works.items():
+            makers = {
+                f"{count} thread{'s' * (count > 1)}": partial(
+                    prepare_job, OURS, "on_threads", workload, count, method, *arguments
+                )
+                for count in counts
+            }
+            yield Comparison(f"{title}, {ids}", partial(measure_jobs, makers))
 
 
 def _make_job(name: str, make: Callable[[], Job]) -> Job | None:

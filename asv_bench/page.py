@@ -151,10 +151,18 @@ def format_page(runs: Sequence[Run], sections: Sequence[Any], picture: str | Non
     for section in sections:
         if section.name in measured:
             table = format_table(measured[section.name], section.unit)
-            parts += [f"### {section.title}", section.text, table]
+            parts += [f"### {section.title}", section.text, *_name_machine(section.name, runs), table]
     if not any(getattr(section, "on_gpu", False) and section.name in measured for section in sections):
         parts += ["### On a GPU", NO_GPU]
     return "\n\n".join([*parts, "### Machine and versions", format_runs(runs)])
+
+
+def _name_machine(section: str, runs: Sequence[Run]) -> list[str]:
+    """Say where a section was measured, if the runs are of different machines."""
+    own = [run["machine"] for run in runs if any(result["section"] == section for result in run["results"])]
+    if len({run["machine"] for run in runs}) == 1:
+        return []
+    return [f"Measured on: {'; '.join(dict.fromkeys(own))}."]
 
 
 def _read_line(result: Result) -> Line:

@@ -114,6 +114,12 @@ SECTIONS: tuple[AnySection, ...] = (
         comparisons.compare_threads,
     ),
     Section(
+        "scaling",
+        "As many threads as cores",
+        "This package on one thread and on more, up to the number of cores.",
+        comparisons.compare_scaling,
+    ),
+    Section(
         "modes",
         "Exact and lazy",
         'The step of Adam with `update="exact"`, where every row of a batch first catches up with the steps it '

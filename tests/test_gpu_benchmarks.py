@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -266,3 +267,21 @@ def test_memory_that_runs_out_leaves_a_rival_out_and_other_errors_stop_the_repor
     monkeypatch.setattr(compared.gpu_rivals, "prepare_gpu_job", fail(RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
         measure(plan)
+
+
+def test_files_of_one_machine_are_joined_and_others_refused(tmp_path: Path, load: Callable[[str], ModuleType]) -> None:
+    join_runs = load("join_runs").join_runs
+    for number, machine in enumerate(("one", "one", "another")):
+        run = {"machine": machine, "gpu": None, "results": [number]}
+        (tmp_path / f"{number}.json").write_text(json.dumps(run), encoding="utf-8")
+    paths = [tmp_path / f"{number}.json" for number in (0, 1, 7, 2)]
+    assert join_runs(paths[:3])["results"] == [0, 1]
+    with pytest.raises(ValueError, match="one machine"):
+        join_runs(paths)
+
+
+def test_a_page_of_two_machines_says_where_a_table_was_measured(load: Callable[[str], ModuleType]) -> None:
+    page = load("page")
+    run = {"machine": "small", "results": [{"section": "lookup"}]}
+    assert page._name_machine("lookup", [run]) == []
+    assert page._name_machine("lookup", [run, {"machine": "large", "results": []}]) == ["Measured on: small."]
