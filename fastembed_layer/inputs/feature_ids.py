@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import as_contiguous, to_host
-from fastembed_layer.inputs.ids import normalise_ids
+from fastembed_layer.inputs.ids import join_ids, normalise_ids
 from fastembed_layer.inputs.ragged import Ragged
 
 Array = np.ndarray[Any, Any]
@@ -57,7 +58,7 @@ def read_ids(inputs: Any, features: Sequence[Feature], layer_name: str) -> Array
         return ids  # type: ignore[return-value]
     columns = [_as_column(part, feature, layer_name) for feature, part in _by_feature(inputs, features, layer_name)]
     _check_lengths(columns, features, layer_name)
-    return np.stack(columns, axis=1)
+    return join_ids(columns, partial(np.stack, axis=1))
 
 
 def read_bags(inputs: Any, features: Sequence[Feature], layer_name: str) -> FeatureBags:
@@ -83,7 +84,7 @@ def read_bags(inputs: Any, features: Sequence[Feature], layer_name: str) -> Feat
     _check_lengths(bags, features, layer_name)
     starts = np.cumsum([0, *(len(part.values) for part in bags)])
     offsets = np.stack([part.offsets + start for part, start in zip(bags, starts, strict=False)])
-    return FeatureBags(np.concatenate([part.values for part in bags]), offsets)
+    return FeatureBags(join_ids([part.values for part in bags], np.concatenate), offsets)
 
 
 def refuse_ids(ids: Array | FeatureBags, input_dims: Array, features: Sequence[Feature], layer_name: str) -> NoReturn:

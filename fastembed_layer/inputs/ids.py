@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import as_contiguous, is_on_host
+from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.inputs.wrong_ids import MISSING_REMEDY, explain_uneven, explain_wrong_kind, is_category
@@ -14,11 +16,14 @@ from fastembed_layer.inputs.wrong_ids import MISSING_REMEDY, explain_uneven, exp
 Array = np.ndarray[Any, Any]
 
 KERNEL_TYPES = (np.dtype(np.int64), np.dtype(np.int32))
+LARGEST = np.iinfo(np.int64).max
 EXACT_BELOW = {"float16": 2**11, "float32": 2**24, "float64": 2**53}
 
 
 def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
     """Return ids as a C-contiguous int32 or int64 array of the same shape, or as a `Ragged` of them.
+
+    Unsigned ids of which one is larger than int64 holds stay what they are, for `refuse_wide_ids` and for messages.
 
     Parameters
     ----------
@@ -73,10 +78,36 @@ def _as_kernel_type(ids: Array, layer_name: str) -> Array:
     """Return integers of a type that kernels take, where they live."""
     if ids.dtype.kind not in "iu":
         raise TypeError(explain_wrong_kind(ids, layer_name))
-    if ids.dtype == np.uint64:  # beyond int64 no table has rows: still out of range after the clip
-        ids = np.minimum(ids, np.uint64(np.iinfo(np.int64).max))
+    if _exceeds_int64(ids):
+        return as_contiguous(ids.astype(np.uint64, copy=False)).reshape(ids.shape)
     wide = np.int32 if np.can_cast(ids.dtype, np.int32) else np.int64
     return as_contiguous(ids.astype(wide, copy=False)).reshape(ids.shape)
+
+
+def _exceeds_int64(ids: Array) -> bool:
+    """Tell whether unsigned ids are larger than any row can be; in either order of bytes."""
+    return bool(ids.dtype.kind == "u" and ids.dtype.itemsize == 8 and ids.size and ids.max() > LARGEST)
+
+
+def refuse_wide_ids(ids: Array, input_dim: int) -> None:
+    """Raise for ids of a type that no kernel takes: those that are too large for int64, so that one is no row.
+
+    Raises
+    ------
+    IdsOutOfRangeError
+        With the first id that is too large.
+    """
+    if ids.dtype not in KERNEL_TYPES:
+        flat = ids.reshape(-1)
+        position = int(np.argmax(flat > LARGEST))
+        raise IdsOutOfRangeError(position, int(flat[position]), input_dim)
+
+
+def join_ids(parts: Sequence[Array], join: Callable[[Sequence[Array]], Array]) -> Array:
+    """Join arrays of ids; as objects where some are unsigned, since the common type of numpy would be a float."""
+    if any(part.dtype == np.uint64 for part in parts):
+        parts = [part.astype(object) for part in parts]
+    return join(parts)
 
 
 def _refuse_inexact(ids: Array, layer_name: str) -> None:

@@ -89,14 +89,16 @@ class OutOfRangePolicy:
         if self.policy == "raise":
             raise IndexError(self._message(ids, bad, shape, layer_name))
         self._count(ids, bad, shape, layer_name)
-        ids = ids.astype(np.int64, copy=False)  # the rows of a table may be more than int32 counts
+        if ids.dtype.kind == "i":
+            ids = ids.astype(np.int64, copy=False)  # the rows of a table may be more than int32 counts
+        return Replaced(self._replace(ids, bad).astype(np.int64, copy=False), bad if self.policy == "zero" else None)
+
+    def _replace(self, ids: Array, bad: Array) -> Array:
         if self.policy == "clip":
-            return Replaced(np.clip(ids, 0, self.input_dim - 1), None)
+            return np.clip(ids, 0, self.input_dim - 1)
         if self.policy == "wrap":
-            return Replaced(ids % self.input_dim, None)
-        row_id = 0 if self.policy == "zero" else self.policy
-        replaced = np.where(bad, row_id, ids)
-        return Replaced(replaced, bad if self.policy == "zero" else None)
+            return ids % self.input_dim
+        return np.where(bad, ids.dtype.type(0 if self.policy == "zero" else self.policy), ids)
 
     def _message(self, ids: Array, bad: Array, shape: tuple[int, ...], layer_name: str) -> str:
         first = int(np.argmax(bad))

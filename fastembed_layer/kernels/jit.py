@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import pickle
+import stat
 import time
 from collections.abc import Callable
 from functools import cache
@@ -64,7 +66,7 @@ class KernelFile(IndexDataCacheFile):  # type: ignore[misc]
     def load(self, key: Any) -> Any:
         """Return one compiled form; None if there is no file, or one that is stale, damaged or another's."""
         try:
-            file = Path(self._path_of(key)).read_bytes()
+            file = read_own_file(self._path_of(key))
         except OSError:
             return None
         seal, content = file[:SEAL_BYTES], file[SEAL_BYTES:]
@@ -76,6 +78,76 @@ class KernelFile(IndexDataCacheFile):  # type: ignore[misc]
 
     def _seal(self, key: Any, content: bytes) -> bytes:
         return hashlib.sha256(f"{self._source_stamp}{key!r}".encode() + content).digest()
+
+
+def read_own_file(path: str) -> bytes:
+    """Return what a file holds.
+
+    Raises
+    ------
+    PermissionError
+        If somebody else may have written it: what is unpickled can run anything.
+    OSError
+        If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        reason = find_distrust(os.fstat(file.fileno()))
+        if reason is not None:
+            _report_distrust(path, reason)
+            raise PermissionError(reason)
+        return file.read()
+
+
+def find_distrust(found: os.stat_result) -> str | None:
+    """Return why others than this user may have written a file or a folder; None if nobody may."""
+    if not hasattr(os, "geteuid"):
+        return None
+    if found.st_uid != os.geteuid():
+        return f"it belongs to the user {found.st_uid}"
+    if found.st_mode & stat.S_IWOTH:
+        return "everybody may write it"
+    if found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid):
+        return f"the group {found.st_gid} may write it"
+    return None
+
+
+@cache
+def _is_own_group(group_id: int) -> bool:
+    """Tell whether a group is that of the user alone, as many systems make one for each user."""
+    try:
+        import grp
+        import pwd
+
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(group_id)
+    except (ImportError, KeyError):
+        return False
+    return user.pw_gid == group_id and group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
+
+
+def check_cache_folder(folder: str) -> None:
+    """Raise unless this user alone may write a folder of kernels, and those above it up to ``NUMBA_CACHE_DIR``.
+
+    Raises
+    ------
+    PermissionError
+        With the reason.
+    """
+    path, root = Path(folder), os.environ.get("NUMBA_CACHE_DIR")
+    above = [parent for parent in path.parents if root and parent.is_relative_to(Path(root))]
+    for each in (path, *above):
+        reason = find_distrust(each.stat()) if each.exists() else None
+        if reason is not None:
+            _report_distrust(str(each), reason)
+            raise PermissionError(f"{each} is not used, since {reason}")
+
+
+_reported: set[str] = set()
+
+
+def _report_distrust(path: str, reason: str) -> None:
+    if path not in _reported:
+        _reported.add(path)
+        logger.warning("Compiled kernels in %s are not used: %s. They are compiled anew.", path, reason)
 
 
 class _TimedCache:
@@ -102,6 +174,7 @@ class KernelCache(_TimedCache, FunctionCache):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any]):
         super().__init__(function)
+        check_cache_folder(self._cache_path)
         self._cache_file = KernelFile(self._cache_path, self._impl.filename_base, source_stamp())
 
     def save_overload(self, signature: Any, data: Any) -> None:

@@ -11,7 +11,7 @@ from fastembed_layer.backends.arrays import as_contiguous
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.checks import check_choice, check_dimension, check_flag
-from fastembed_layer.inputs.ids import normalise_ids
+from fastembed_layer.inputs.ids import normalise_ids, refuse_wide_ids
 from fastembed_layer.inputs.out_of_range import OutOfRangePolicy, Replaced, join_zeroed, set_padding_apart
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.layers.configs import read_initializer
@@ -277,6 +277,7 @@ class Embedding(PlacedLayer):
         backend = backend_of(table, ids)
         looked_up = set_padding_apart(ids, self.padding_id)
         try:
+            refuse_wide_ids(looked_up.ids, self.input_dim)
             rows = backend.gather_rows(table, looked_up.ids)
         except IdsOutOfRangeError:
             replaced = self._out_of_range.handle(looked_up.ids, shape, self.name)

@@ -9,6 +9,7 @@ import numpy as np
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.checks import check_choice
 from fastembed_layer.inputs.bags import Bags, WeightedIds, arrange_inputs, read_bags
+from fastembed_layer.inputs.ids import refuse_wide_ids
 from fastembed_layer.inputs.out_of_range import Replaced, join_zeroed, set_padding_apart
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.layers.combiners import (
@@ -158,6 +159,7 @@ class EmbeddingBag(Embedding):
         return self._combine(bags, join_zeroed(looked_up, replaced, self.padding_id))
 
     def _combine(self, bags: Bags, looked_up: Replaced) -> tuple[Combined, Array | None]:
+        refuse_wide_ids(looked_up.ids, self.input_dim)
         kept = None if looked_up.zeroed is None else ~looked_up.zeroed
         taken = bags._replace(ids=looked_up.ids).select(kept)
         combined = combine_bags(self.embeddings, taken, self.combiner)

@@ -105,6 +105,8 @@ class Module:
                 f"`store` must hold weights of the shapes {[parameter.shape for parameter in own]} for "
                 f"{self.name!r}; a module that is not built has none. Received: {[value.shape for value in values]}."
             )
+        if any(value.dtype.kind not in "biuf" for value in values):
+            raise TypeError(f"`store` must hold numbers. Received: {[str(value.dtype) for value in values]}.")
         for parameter, value in zip(own, values, strict=True):
             parameter.assign(value)
 

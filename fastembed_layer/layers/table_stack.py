@@ -11,6 +11,7 @@ from fastembed_layer.backends.arrays import as_contiguous, to_host
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.inputs.bags import Bags
 from fastembed_layer.inputs.feature_ids import FeatureBags
+from fastembed_layer.inputs.ids import refuse_wide_ids
 from fastembed_layer.layers.columns import find_runs
 from fastembed_layer.layers.combiners import Combined, combine_bags, pull_back_bags
 from fastembed_layer.tables.row_gradient import RowGradient
@@ -108,6 +109,7 @@ class TableStack:
             If an id is not in the vocabulary of its feature.
         """
         flat = inputs.values if isinstance(inputs, FeatureBags) else inputs
+        refuse_wide_ids(flat, len(self.table))
         table, backend = self.table, backend_of(self.table, flat)
         shape = (len(inputs), len(self.members) * table.output_dim)
         if not isinstance(inputs, FeatureBags):

@@ -75,6 +75,8 @@ class Optimizer:
         Number of finished steps.
     row_wise_slots : tuple of str
         Names of the slots that have one number per row instead: their last dimension is 1.
+    non_negative_slots : frozenset of str
+        Names of slots that sum squares or keep largest sizes, and so are never below 0.
 
     References
     ----------
@@ -82,6 +84,9 @@ class Optimizer:
     """
 
     row_wise_slots: tuple[str, ...] = ()
+    non_negative_slots = frozenset(
+        {"accumulator", "accumulated_grad", "accumulated_delta_var", "velocity", "velocity_hat", "norm"}
+    )
 
     def __init__(
         self,

@@ -266,7 +266,11 @@ def _checked_ids(ids: Any) -> Array:
         return ids
     if ids.dtype.kind not in "iu":
         raise TypeError(f"`ids` of a row gradient must be integers. Received: dtype {ids.dtype}.")
-    return ids.astype(np.int64)
+    wide = ids.astype(np.int64)
+    if ids.dtype.kind == "u" and wide.size and wide.min() < 0:
+        position = int(np.argmax(wide < 0))
+        raise IndexError(f"indices[{position}] = {ids[position]} of a row gradient is larger than any row can be.")
+    return wide
 
 
 def _checked_sources(sources: Any, n_ids: int, n_values: int) -> Array:

@@ -59,7 +59,7 @@ def test_a_layer_looks_up_ids_of_any_type_rank_and_layout(ids: Array) -> None:
 @pytest.mark.parametrize("dtype", INTEGER_TYPES)
 def test_the_largest_and_smallest_number_of_a_type_keep_their_value(dtype: str) -> None:
     limits = np.iinfo(dtype)
-    expected = [int(limits.min), min(int(limits.max), 2**63 - 1)]
+    expected = [int(limits.min), int(limits.max)]
     assert normalise(np.array([limits.min, limits.max], dtype)).tolist() == expected
 
 
@@ -79,7 +79,7 @@ def test_ids_that_fit_already_are_not_copied() -> None:
 
 
 def test_ids_beyond_64_bits_with_sign_stay_out_of_range() -> None:
-    assert normalise(np.array([2**64 - 1], "uint64")).tolist() == [2**63 - 1]
+    assert normalise(np.array([2**64 - 1], "uint64")).tolist() == [2**64 - 1]
 
 
 def test_a_single_id_and_no_ids_are_ids() -> None:

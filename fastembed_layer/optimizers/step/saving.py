@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastembed_layer.backends.arrays import copy_blocks, to_host
+from fastembed_layer.optimizers.step.reading import (
+    MOST_STEPS,
+    check_flags,
+    check_numbers,
+    read_count,
+    read_flag,
+    read_rate,
+)
 from fastembed_layer.optimizers.step.whole_tables import find_reasons
 from fastembed_layer.tables.idle_rows import Clock
 from fastembed_layer.tables.table import Parameter, Table
@@ -48,17 +56,26 @@ def load_state(optimizer: Optimizer, store: Mapping[str, Any]) -> None:
         If entries are missing, too many or of other shapes.
     """
     states = _checked_states(optimizer, store)
+    counters = _read_counters(optimizer, store)
+    rate = read_rate(store["learning_rate"], "learning_rate") if "learning_rate" in store else None
     gradients = {one: optimizer.accumulation.read_state(one, state) for one, state in states.items()}
     optimizer.idle_book.rest()
     for parameter, state in states.items():
         for name, slot in optimizer.slots[parameter].items():
             _overwrite(slot, state[f"slot.{name}"])
     _load_idle_rows(optimizer, states)
-    optimizer.averages.load_state(states, int(store["averaged_steps"]), partial(find_reasons, optimizer))
-    optimizer.accumulation.load_state(gradients, int(store["accumulated_calls"]))
-    optimizer.iterations, optimizer.skipped_steps = int(store["iterations"]), int(store["skipped_steps"])
-    if "learning_rate" in store and not callable(optimizer.learning_rate):
-        optimizer.learning_rate = float(store["learning_rate"])
+    optimizer.averages.load_state(states, counters["averaged_steps"], partial(find_reasons, optimizer))
+    optimizer.accumulation.load_state(gradients, counters["accumulated_calls"])
+    optimizer.iterations, optimizer.skipped_steps = counters["iterations"], counters["skipped_steps"]
+    if rate is not None and not callable(optimizer.learning_rate):
+        optimizer.learning_rate = rate
+
+
+def _read_counters(optimizer: Optimizer, store: Mapping[str, Any]) -> dict[str, int]:
+    """Return the counters; calls that have been accumulated are fewer than those that make a step."""
+    steps = optimizer.accumulation.steps
+    most = {"accumulated_calls": 0 if steps is None else steps - 1}
+    return {name: read_count(store[name], name, most.get(name, MOST_STEPS)) for name in COUNTERS}
 
 
 def _counters_of(optimizer: Optimizer) -> dict[str, int]:
@@ -91,7 +108,7 @@ def _checked_states(optimizer: Optimizer, store: Mapping[str, Any]) -> dict[Para
     groups = _group_by_weight(name for name in store if name not in (*COUNTERS, "learning_rate"))
     known = {str(number): parameter for number, parameter in enumerate(optimizer.slots)}
     strangers = sorted(set(groups) - set(known))
-    if missing or strangers or int(store["weights"]) != len(known):
+    if missing or strangers or read_count(store["weights"], "weights") != len(known):
         received = f"none of {missing}" if missing else f"{store['weights']} weights, and entries of {sorted(groups)}"
         raise ValueError(
             f"`store` must hold the state of the {len(known)} weights that `build` was told of or that have been "
@@ -122,6 +139,21 @@ def _check_state(optimizer: Optimizer, parameter: Parameter, state: Mapping[str,
             f"`store` must hold for the weight {parameter.name!r} under {type(optimizer).__name__} arrays of the "
             f"shapes {expected}. Received: {received}."
         )
+    _check_values(optimizer, state)
+
+
+def _check_values(optimizer: Optimizer, state: Mapping[str, Array]) -> None:
+    for name, array in state.items():
+        if name.startswith("slot."):
+            check_numbers(array, name, name.removeprefix("slot.") in optimizer.non_negative_slots)
+        elif name == "average":
+            check_numbers(array, name)
+        elif name == "average_steps":
+            read_count(array, name)
+        elif name == "touched":
+            check_flags(array, name)
+        elif name == "shrinks":
+            read_flag(array, name)
 
 
 def _other_shapes(parameter: Parameter) -> dict[str, tuple[int, ...]]:
