@@ -13,6 +13,7 @@ from fastembed_layer import (
     regularizers,
 )
 from fastembed_layer._version import version as __version__
+from fastembed_layer.backends.aligned import set_huge_pages
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.kernels.threads import get_threads, set_threads
 from fastembed_layer.layers.activation_layers import Activation, ReLU, Softmax
@@ -92,6 +93,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "regularizers",
+    "set_huge_pages",
     "set_threads",
     "warmup",
 ]

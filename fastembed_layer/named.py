@@ -32,6 +32,17 @@ def nearest_names(name: str, known: list[str]) -> str:
     return f"Known names: {', '.join(sorted(known))}."
 
 
+def argument_names(cls: type) -> list[str]:
+    """Return the names of all arguments of a class whose constructor hands keywords on to that of its base."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        constructor = vars(base).get("__init__")
+        if inspect.isfunction(constructor):
+            parameters = list(inspect.signature(constructor).parameters.values())[1:]
+            names |= dict.fromkeys(one.name for one in parameters if one.kind is not inspect.Parameter.VAR_KEYWORD)
+    return list(names)
+
+
 class NamedObjects(Generic[Thing]):
     """The classes of one family, found by name and built from any accepted identifier.
 

@@ -129,9 +129,10 @@ def allocate(shape: tuple[int, ...], dtype: Any, placement: str, fill: float | N
     backend, number = backend_for(placement), device_number(placement)
     if fill is None:
         return retry_with_free_blocks(placement, lambda: backend.empty(shape, dtype, number))
-    array = retry_with_free_blocks(placement, lambda: backend.zeros(shape, dtype, number))
-    if fill != 0:
-        array.fill(fill)
+    if fill == 0:
+        return retry_with_free_blocks(placement, lambda: backend.zeros(shape, dtype, number))
+    array = retry_with_free_blocks(placement, lambda: backend.empty(shape, dtype, number))
+    array.fill(fill)
     return array
 
 

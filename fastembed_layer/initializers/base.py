@@ -26,10 +26,13 @@ class Initializer:
         Whether `fill` can write some rows of an array without computing the others.
     fills_devices : bool
         Whether `_fill_rows` writes arrays on devices, too; for others rows are computed on the host and copied.
+    is_zero : bool
+        Whether all values are 0, so that memory that holds zeros need not be written.
     """
 
     is_row_local = False
     fills_devices = False
+    is_zero = False
     _arguments: tuple[str, ...] = ()
 
     def __call__(self, shape: int | Sequence[int], dtype: Any = "float32") -> Array:

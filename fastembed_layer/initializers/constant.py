@@ -15,6 +15,7 @@ class Zeros(Initializer):
     """Zeros everywhere."""
 
     is_row_local = True
+    is_zero = True
 
     def _fill_rows(self, out: Array, first_row: int, shape: tuple[int, ...]) -> None:
         out[...] = 0

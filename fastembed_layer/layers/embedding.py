@@ -76,6 +76,9 @@ class Embedding(PlacedLayer):
         lookup touched.
     device : str, optional
         Where the table goes, such as ``"cpu:0"``; by default where `device` says, else to a GPU if all fits there.
+    copy_weights : bool
+        Whether ``weights=[array]`` is copied. If not, the array itself is the table: a C-contiguous matrix of the
+        layer's dtype, such as a `numpy.memmap`. One that may not be written serves lookups and cannot be trained.
     **keywords
         ``name``, ``dtype``, ``trainable``, ``weights``, ``input_shape`` and the others of `Layer`.
 
@@ -123,6 +126,7 @@ class Embedding(PlacedLayer):
         row_rates: Any = None,
         regularizer_scope: str = "table",
         device: str | None = None,
+        copy_weights: bool = True,
         **keywords: Any,
     ):
         self.input_dim = check_dimension(input_dim, "input_dim")
@@ -142,6 +146,9 @@ class Embedding(PlacedLayer):
         self.row_rates = check_factors(row_rates, self.input_dim, self.variable_dtype)
         self._trainable_rows: Rows | None = check_rows(trainable_rows, self.input_dim)
         self._table: Table | None = None
+        self._used_weights: Array | None = None
+        if not check_flag(copy_weights, "copy_weights"):
+            self._used_weights, self._initial_weights = self._checked_memory(self._initial_weights), None
 
     @property
     def embeddings(self) -> Table:
@@ -188,12 +195,21 @@ class Embedding(PlacedLayer):
         """
         if self._table is not None:
             return
-        table = self.make_table((self.input_dim, self.output_dim), "embeddings")
-        self.embeddings_initializer.fill(table.storage)
-        self._table = table
+        self._table = self._make_table()
         self._table.constraint = self.embeddings_constraint
         self._set_row_rates(self._table)
         super().build(input_shape)
+
+    def _make_table(self) -> Table:
+        """Return a table with its first values; memory of the caller's that is to be used as it is has them."""
+        if self._used_weights is not None:
+            table, self._used_weights = Table(self._used_weights, "embeddings"), None
+            return table
+        is_zero = self.embeddings_initializer.is_zero
+        table = self.make_table((self.input_dim, self.output_dim), "embeddings", 0 if is_zero else None)
+        if not is_zero:
+            self.embeddings_initializer.fill(table.storage)
+        return table
 
     def table_shapes(self) -> list[tuple[int, int]]:
         """Return the shape of the table."""
@@ -202,7 +218,33 @@ class Embedding(PlacedLayer):
     def set_weights(self, weights: Any) -> None:
         """Overwrite the table, building the layer first where need be; `weights` may be the bare array."""
         self.build()
-        super().set_weights([weights] if isinstance(weights, np.ndarray) and weights.ndim == 2 else weights)
+        super().set_weights([weights] if self._is_matrix(weights) else weights)
+
+    def _is_matrix(self, weights: Any) -> bool:
+        """Tell whether weights are the matrix itself, as an array or in nested lists, and not a list of it."""
+        if isinstance(weights, np.ndarray):
+            return weights.ndim == 2
+        shape = (self.input_dim, self.output_dim)
+        try:
+            return bool(weights) and np.shape(weights[0]) == shape[1:] and np.shape(weights) == shape
+        except ValueError:  # lists of different lengths
+            return False
+
+    def _checked_memory(self, weights: Any) -> Array:
+        """Return the one array of `weights`, as it is to be used."""
+        given = weights if isinstance(weights, np.ndarray) else weights[0] if weights else None
+        shape, dtype = (self.input_dim, self.output_dim), np.dtype(self.variable_dtype)
+        if (
+            not isinstance(given, np.ndarray)
+            or (given.shape, given.dtype) != (shape, dtype)
+            or not (given.flags.c_contiguous and given.flags.aligned)
+        ):
+            received = f"{given.dtype} of shape {given.shape}" if isinstance(given, np.ndarray) else repr(weights)
+            raise ValueError(
+                f"`weights` with copy_weights=False must hold a C-contiguous array of {dtype} and the shape {shape}. "
+                f"Received: {received}."
+            )
+        return np.asarray(given)
 
     def prepare(self, inputs: Any) -> Any:
         """Turn the caller's ids into integers of a type that the kernels take."""

@@ -15,6 +15,7 @@ from fastembed_layer.layers.masks import attach_mask, mask_of
 from fastembed_layer.layers.module import Module, unique_name
 from fastembed_layer.layers.penalties import penalise_output
 from fastembed_layer.layers.symbolic import LISTS, Shape, SymbolicTensor, as_list, declared_shape, is_symbolic
+from fastembed_layer.named import argument_names, nearest_names
 from fastembed_layer.tables.guard import Guard, hold
 from fastembed_layer.tables.table import Parameter
 from fastembed_layer.tape import Pullback, current_penalties, is_recording, record, record_penalty
@@ -66,9 +67,12 @@ class Layer(Module):
 
     def __init__(self, name: str | None = None, dtype: Any = None, trainable: bool = True, **keywords: Any):
         super().__init__(name)
-        for keyword in keywords:
-            if keyword not in BASE_KEYWORDS:
-                raise TypeError("Keyword argument not understood:", keyword)
+        unknown = {keyword: value for keyword, value in keywords.items() if keyword not in BASE_KEYWORDS}
+        if unknown:
+            hints = [nearest_names(keyword, [*argument_names(type(self)), *BASE_KEYWORDS]) for keyword in unknown]
+            raise TypeError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}. {' '.join(hints)}"
+            )
         if not isinstance(trainable, bool | np.bool_):
             raise TypeError(f"`trainable` must be a bool. Received: {trainable!r}.")
         self._trainable = bool(trainable)

@@ -42,15 +42,15 @@ class PlacedLayer(Layer):
         """Return the tables that have been built."""
         return [weight for weight in self.weights if isinstance(weight, Table)]
 
-    def make_table(self, shape: tuple[int, int], name: str) -> Table:
-        """Return an uninitialised table where the layer is placed, or on the CPU if it does not fit there.
+    def make_table(self, shape: tuple[int, int], name: str, fill: float | None = None) -> Table:
+        """Return a table, uninitialised or filled, where the layer is placed, or on the CPU if it does not fit there.
 
         Raises
         ------
         MemoryError
             If there is no memory for it; the message holds the estimate.
         """
-        table = Table(allocate_table(shape, self.variable_dtype, self.name, self.place), name)
+        table = Table(allocate_table(shape, self.variable_dtype, self.name, self.place, fill), name)
         table.device_is_chosen = self.place.is_chosen
         return table
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from fastembed_layer.named import nearest_names
+from fastembed_layer.named import argument_names, nearest_names
 
 # Keys of Keras's optimizer configs that say nothing about the result.
 WITHOUT_EFFECT = ("jit_compile", "is_legacy_optimizer", "decay")
@@ -19,17 +18,6 @@ def refuse_unknown(cls: type, unknown: Mapping[str, Any]) -> None:
     """Raise a TypeError for arguments that an optimizer does not have, with the nearest that it has."""
     for name in unknown:
         raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}. {_hint(name, cls)}")
-
-
-def argument_names(cls: type) -> list[str]:
-    """Return the names of all arguments of a class whose constructor hands keywords on to that of its base."""
-    names: dict[str, None] = {}
-    for base in cls.__mro__:
-        constructor = vars(base).get("__init__")
-        if inspect.isfunction(constructor):
-            parameters = list(inspect.signature(constructor).parameters.values())[1:]
-            names |= dict.fromkeys(one.name for one in parameters if one.kind is not inspect.Parameter.VAR_KEYWORD)
-    return list(names)
 
 
 def check_name(name: Any) -> str | None:

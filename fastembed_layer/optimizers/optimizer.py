@@ -224,7 +224,36 @@ class Optimizer:
             take_step(self, self.clipping.apply(complete))
         return self.iterations
 
-    apply = apply_gradients
+    def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Parameter] | None = None) -> int:
+        """Make one step, as Keras's ``apply``: gradients and weights one after the other and not in pairs.
+
+        Parameters
+        ----------
+        grads : iterable of gradients
+            One for each weight; None leaves a weight out. Pairs, as `apply_gradients` takes them, are understood too.
+        trainable_variables : iterable of Parameter, optional
+            The weights; without them those that `build` was told of or that have been trained, in that order.
+
+        Returns
+        -------
+        iterations : int
+            Number of finished steps.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many gradients as weights, and whatever `apply_gradients` raises.
+        """
+        gradients = list(grads)
+        if trainable_variables is None and gradients and isinstance(gradients[0], tuple):
+            return self.apply_gradients(gradients)
+        weights = list(self.own_slots if trainable_variables is None else trainable_variables)
+        if len(weights) != len(gradients):
+            raise ValueError(
+                f"`grads` must hold one gradient for each of the {len(weights)} weights. Received: {len(gradients)}; "
+                "pass the weights as `trainable_variables`, or tell `build` of them first."
+            )
+        return self.apply_gradients(zip(gradients, weights, strict=True))
 
     def slots_of(self, parameter: Parameter) -> dict[str, Array]:
         """Return the state arrays of a parameter by name, made at the first call."""

@@ -117,8 +117,10 @@ def estimate_memory(
     return MemoryEstimate(device, table, slot_bytes, workspace, margin, available)
 
 
-def allocate_table(shape: tuple[int, int], dtype: Any, layer_name: str, place: Place = ON_HOST) -> Array:
-    """Return uninitialised memory for a table, where it is to go or, if that was not chosen, on the CPU.
+def allocate_table(
+    shape: tuple[int, int], dtype: Any, layer_name: str, place: Place = ON_HOST, fill: float | None = None
+) -> Array:
+    """Return memory for a table, uninitialised or filled, where it is to go or, if that was not chosen, on the CPU.
 
     Raises
     ------
@@ -127,15 +129,15 @@ def allocate_table(shape: tuple[int, int], dtype: Any, layer_name: str, place: P
         check a system that overcommits memory would end the process while the table is filled.
     """
     if place.device == HOST:
-        return _allocate_on_host(shape, np.dtype(dtype), layer_name)
+        return _allocate_on_host(shape, np.dtype(dtype), layer_name, fill)
     estimate = estimate_memory(shape, dtype, place.device)
     try:
         if not estimate.fits:
             raise MemoryError
-        return allocate(shape, dtype, place.device)
+        return allocate(shape, dtype, place.device, fill)
     except MemoryError as error:
         refuse_or_warn(describe_lack(f"the layer {layer_name!r}", estimate), place, error)
-    return _allocate_on_host(shape, np.dtype(dtype), layer_name)
+    return _allocate_on_host(shape, np.dtype(dtype), layer_name, fill)
 
 
 def describe_lack(owner: str, estimate: MemoryEstimate) -> str:
@@ -154,13 +156,13 @@ def refuse_or_warn(text: str, place: Place, error: MemoryError | None = None) ->
     warnings.warn(f"{text} It goes to cpu:0 now.", stacklevel=2)
 
 
-def _allocate_on_host(shape: tuple[int, int], dtype: np.dtype[Any], layer_name: str) -> Array:
+def _allocate_on_host(shape: tuple[int, int], dtype: np.dtype[Any], layer_name: str, fill: float | None) -> Array:
     needed = math.prod(shape) * dtype.itemsize
     available = backend_for(HOST).available_memory()
     try:
         if available is not None and needed > available:
             raise MemoryError
-        return allocate(shape, dtype, HOST)
+        return allocate(shape, dtype, HOST, fill)
     except (MemoryError, ValueError, OverflowError) as error:
         known = "" if available is None else f", and {format_bytes(available)} are available"
         raise MemoryError(

@@ -23,6 +23,7 @@ from fastembed_layer.placement.memory import describe_lack, estimate_memory
 from fastembed_layer.tables.guard import Guard, change
 from fastembed_layer.tables.idle_rows import IdleRows
 from fastembed_layer.tables.row_cache import make_cache
+from fastembed_layer.tables.row_indexing import read_rows
 
 if TYPE_CHECKING:
     from fastembed_layer.tables.row_cache import RowCache
@@ -159,7 +160,8 @@ class Table(Parameter):
     Parameters
     ----------
     value : ndarray of float32 or float64, shape (input_dim, output_dim)
-        C-contiguous and aligned; it is kept, not copied, and the table lives where it lives.
+        C-contiguous and aligned; it is kept, not copied, and the table lives where it lives. One that may not be
+        written is looked up, and not trained.
     name : str
         Name of the weight.
     trainable : bool
@@ -180,11 +182,10 @@ class Table(Parameter):
     cache: RowCache | None = None
 
     def __init__(self, value: Array, name: str = "embeddings", trainable: bool = True):
-        if value.ndim != 2 or not (value.flags.carray if is_on_host(value) else value.flags.c_contiguous):
+        if value.ndim != 2 or not value.flags.c_contiguous or not getattr(value.flags, "aligned", True):
             raise ValueError(
-                "`value` of a table must be a writable C-contiguous matrix. "
-                f"Received: shape {value.shape}, strides {value.strides}, "
-                f"writable {getattr(value.flags, 'writeable', True)}."
+                "`value` of a table must be a C-contiguous, aligned matrix. "
+                f"Received: shape {value.shape}, strides {value.strides}."
             )
         super().__init__(value, name, trainable)
         self.placement = placement_of(value)
@@ -288,6 +289,11 @@ class Table(Parameter):
         self.drop_cache()
         left, self.array, self.placement = self.placement, storage, placement
         backend_for(left).release_blocks()
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a copy of some rows, as numpy's indexing of `value` does, at the cost of these rows."""
+        found = read_rows(key, self.shape, lambda ids: backend_of(self).gather_rows(self, ids))
+        return super().__getitem__(key) if found is None else found
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what is written to a file, has no cache."""

@@ -415,7 +415,7 @@ def test_a_wrong_dtype_is_refused(value: Any, error: type[Exception]) -> None:
 def test_an_unknown_keyword_is_refused_in_the_words_of_tf_keras() -> None:
     with pytest.raises(TypeError) as caught:
         Embedding(5, 3, colour="red")
-    assert caught.value.args == ("Keyword argument not understood:", "colour")
+    assert str(caught.value).startswith("Unrecognized keyword arguments passed to Embedding: {'colour':")
 
 
 @pytest.mark.parametrize(
@@ -1006,7 +1006,7 @@ def test_a_mixed_precision_policy_of_keras_3_is_read() -> None:
 
 
 def test_a_config_with_an_unknown_key_is_refused_naming_it() -> None:
-    with pytest.raises(TypeError, match=r"Keyword argument not understood:.*'colour'"):
+    with pytest.raises(TypeError, match=r"Unrecognized keyword arguments .*'colour'"):
         Embedding.from_config(KERAS_3_CONFIG | {"colour": "red"})
 
 

@@ -140,7 +140,7 @@ def test_a_shape_with_a_size_below_one_is_refused(argument: str) -> None:
 def test_an_unknown_keyword_is_refused_in_the_words_of_tf_keras() -> None:
     with pytest.raises(TypeError) as caught:
         Layer(units=3)
-    assert caught.value.args == ("Keyword argument not understood:", "units")
+    assert "{'units':" in str(caught.value)
 
 
 @pytest.mark.parametrize("option", [{"data_format": "channels_first"}, {"keepdims": True}, {"bias_regularizer": "l2"}])

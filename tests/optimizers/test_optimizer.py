@@ -353,3 +353,15 @@ def test_a_schedule_survives_the_round_trip_through_a_config() -> None:
     assert [twin.learning_rate(step) for step in (0, 50, 100)] == [
         optimizer.learning_rate(step) for step in (0, 50, 100)
     ]
+
+
+def test_apply_takes_gradients_and_weights_one_after_the_other() -> None:
+    first, second = Parameter(np.ones(2, "float32"), "first"), Parameter(np.ones(3, "float32"), "second")
+    optimizer = SGD(1.0)
+    assert optimizer.apply([np.ones(2, "float32"), None], [first, second]) == 1
+    optimizer.build([first, second])
+    assert optimizer.apply([np.ones(2, "float32"), np.ones(3, "float32")]) == 2
+    assert optimizer.apply([(np.ones(2, "float32"), first)]) == 3
+    assert (first.value.tolist(), second.value.tolist()) == ([-2, -2], [0, 0, 0])
+    with pytest.raises(ValueError, match="one gradient for each of the 2 weights"):
+        optimizer.apply([np.ones(2, "float32")])

@@ -500,5 +500,5 @@ def test_a_layer_on_the_host_can_be_copied_after_a_move() -> None:
 
 
 def test_a_table_is_a_matrix_in_c_order_on_a_device_too() -> None:
-    with pytest.raises(ValueError, match="must be a writable C-contiguous matrix"):
+    with pytest.raises(ValueError, match="must be a C-contiguous, aligned matrix"):
         Table(to_device(VALUES)[:, :2])
