@@ -254,10 +254,7 @@ def test_quickstart_classifies_texts_it_has_not_seen() -> None:
 
 
 TUTORIALS = {
-    "collaborative_filtering": (
-        ["--ratings", "60000", "--users", "600", "--items", "400", "--epochs", "6"],
-        "RMSE of the",
-    ),
+    "collaborative_filtering": ("--ratings 60000 --users 600 --items 400 --epochs 6", "RMSE of the"),
     "two_towers": ("--users 800 --items 300 --epochs 6", "the"),
     "wide_and_deep": ("--rows 60000 --epochs 3", "accuracy of the"),
     "text_classifier": ("--packages 3 --epochs 8", "accuracy of the"),

@@ -586,7 +586,7 @@ def test_an_initializer_is_accepted_in_every_form(identifier: Any) -> None:
 
 def test_the_default_initializer_is_uniform_up_to_five_hundredths() -> None:
     table = make_layer(1000, 100).get_weights()[0]
-    assert np.abs(table).max() < 0.05
+    assert np.abs(table).max() <= np.float32(0.05)
     assert np.abs(table).max() > 0.0499
     assert abs(table.mean()) < 1e-3
 
