@@ -52,10 +52,10 @@ def _draw_ratios(axes: Any, lines: Mapping[str, Line]) -> None:
     """One line of dots for each case, on a logarithmic axis; 1 is this package."""
     axes.axvline(1.0, color="black", linewidth=1)
     for name, color in COLORS.items():
-        places = [place for place, line in enumerate(lines.values()) if name in line.others]
+        indices = [index for index, line in enumerate(lines.values()) if name in line.others]
         ratios = [line.others[name][1] for line in lines.values() if name in line.others]
         if ratios:
-            axes.scatter(ratios, places, color=color, s=42, label=NAMES.get(name, name), zorder=3)
+            axes.scatter(ratios, indices, color=color, s=42, label=NAMES.get(name, name), zorder=3)
     axes.set_yticks(range(len(lines)), list(lines))
     axes.invert_yaxis()
     axes.set_xscale("log")
@@ -70,11 +70,11 @@ def _draw_ratios(axes: Any, lines: Mapping[str, Line]) -> None:
 def _draw_sizes(axes: Any, lines: Mapping[str, Line]) -> None:
     """Step time against the number of rows, one curve for each case."""
     styles = ("-", "--", ":")
-    for place, (case, line) in enumerate(lines.items()):
+    for index, (case, line) in enumerate(lines.items()):
         costs = {line.base: line.cost} | {name: cost for name, (cost, _) in line.others.items()}
         points = sorted((int(name.split()[0].replace(",", "")), 1e3 * cost) for name, cost in costs.items())
         color = next((color for name, color in SIZES if case.startswith(name)), "black")
-        axes.plot(*zip(*points, strict=True), styles[place % 3], color=color, marker="o", markersize=4, label=case)
+        axes.plot(*zip(*points, strict=True), styles[index % 3], color=color, marker="o", markersize=4, label=case)
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     axes.grid(color="#e4e4e4")

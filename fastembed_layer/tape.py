@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import as_array, place_like, to_host
+from fastembed_layer.backends.arrays import as_array, move_like, to_cpu
 from fastembed_layer.checks import check_choice, check_flag
 from fastembed_layer.inputs.ragged import Ragged
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, no_rows
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -135,12 +136,12 @@ class GradientTape:
         stack = _open_tapes.stack
         if self not in stack:
             raise RuntimeError("`stop_recording` was called on a tape that is not recording.")
-        place = stack.index(self)
-        del stack[place]
+        index = stack.index(self)
+        del stack[index]
         try:
             yield
         finally:
-            stack.insert(place, self)
+            stack.insert(index, self)
 
     def watch(self, tensor: Any) -> None:
         """Accept a weight, an array, or a list of them, as in TensorFlow.
@@ -291,10 +292,10 @@ def _starting_gradient(target: Any, given: Any) -> Array:
             "`output_gradients` must have the shape of the target. "
             f"Received: {given.shape} for a target of shape {np.shape(values)}."
         )
-    return place_like(given.astype(values.dtype, copy=False), values)
+    return move_like(given.astype(values.dtype, copy=False), values)
 
 
 def _zeros_for(source: Any) -> Gradient:
     if isinstance(source, Table):
         return no_rows(source)
-    return np.zeros_like(source.values if isinstance(source, Ragged) else to_host(getattr(source, "value", source)))
+    return np.zeros_like(source.values if isinstance(source, Ragged) else to_cpu(getattr(source, "value", source)))

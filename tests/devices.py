@@ -14,7 +14,7 @@ import numpy as np
 from fastembed_layer import RowGradient
 from fastembed_layer.backends.contract import Backend, GroupedGradient
 from fastembed_layer.backends.dispatch import backend_for
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 
 Array = np.ndarray[Any, Any]
 Copy = Callable[[Any], Any]
@@ -136,4 +136,4 @@ def open_device(name: str) -> Device:
     if name == "cuda-on-cpu":
         return Device(name, import_module("emulated_cuda").BACKEND)
     backend = import_module("fastembed_layer.backends.cuda").BACKEND
-    return Device(name, backend, backend.from_host, backend.to_host)
+    return Device(name, backend, backend.from_cpu, backend.to_cpu)

@@ -109,8 +109,8 @@ class EmulatedModule:
 
         def launch(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
             boxes = box_arguments(name, letters, arguments)
-            places = (ctypes.c_void_p * len(boxes))(*(box.ctypes.data for box in boxes))
-            self.runtime.emulator_launch(self.library[f"run_{name}"], places, *grid, *block)
+            addresses = (ctypes.c_void_p * len(boxes))(*(box.ctypes.data for box in boxes))
+            self.runtime.emulator_launch(self.library[f"run_{name}"], addresses, *grid, *block)
 
         return launch
 
@@ -120,7 +120,7 @@ def box_arguments(name: str, letters: str, arguments: tuple[Any, ...]) -> list[n
     if len(letters) != len(arguments):
         raise TypeError(f"{name} takes {len(letters)} arguments. Received: {len(arguments)}.")
     pairs = enumerate(zip(letters, arguments, strict=True))
-    return [box_argument(f"{name}, argument {place}", *pair) for place, pair in pairs]
+    return [box_argument(f"{name}, argument {index}", *pair) for index, pair in pairs]
 
 
 def box_argument(name: str, letter: str, argument: Any) -> np.ndarray[Any, Any]:

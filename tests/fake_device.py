@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import HOST
+from fastembed_layer.backends.arrays import CPU
 from fastembed_layer.backends.contract import Backend, GroupedGradient
 from fastembed_layer.backends.cpu import CpuBackend
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.row_rates import RowRates
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 Array = Any
 
@@ -120,7 +121,7 @@ def bare(thing: Any) -> Any:
         return _bare_table(thing)
     if isinstance(thing, Parameter):
         return SimpleNamespace(
-            storage=bare(thing.storage), dtype=thing.dtype, shape=thing.shape, ndim=thing.ndim, size=thing.size
+            array=bare(thing.array), dtype=thing.dtype, shape=thing.shape, ndim=thing.ndim, size=thing.size
         )
     raise TypeError(f"The device was handed a {type(thing).__name__} of the host.")
 
@@ -138,7 +139,7 @@ def _bare_table(table: Table) -> Any:
         row_rates=_bare_rates(known.row_rates),
     )
     shape = {
-        "placement": HOST,
+        "placement": CPU,
         "input_dim": table.input_dim,
         "output_dim": table.output_dim,
         "shape": table.shape,
@@ -147,7 +148,7 @@ def _bare_table(table: Table) -> Any:
     }
     return SimpleNamespace(
         guard=table.guard,
-        storage=bare(table.storage),
+        array=bare(table.array),
         dtype=table.dtype,
         idle=idle,
         row_rates=_bare_rates(table.row_rates),
@@ -212,11 +213,11 @@ class FakeDevice(Backend):
     def zeros(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
         return self._allocate(np.zeros(shape, dtype), number)
 
-    def from_host(self, array: Any, number: int = 0) -> Array:
+    def from_cpu(self, array: Any, number: int = 0) -> Array:
         assert type(array) is np.ndarray
         return self._allocate(np.array(array, order="C"), number)
 
-    def to_host(self, array: Any, out: Any = None) -> Any:
+    def to_cpu(self, array: Any, out: Any = None) -> Any:
         if out is None:
             return np.array(bare(array), order="C")
         assert (out.shape, out.dtype, out.flags.c_contiguous) == (array.shape, array.dtype, True)
@@ -270,23 +271,23 @@ class FakeDevice(Backend):
         given = [bare(array) for array in (table, ids, offsets, scales)]
         return like(ids, self.operations.gather_bags(*given, combiner, bare(divisors)))
 
-    def gather_extremes(
+    def gather_max(
         self,
         table: Table,
         ids: Array,
         offsets: Array,
         scales: Array | None,
         combiner: str = "max",
-        winners: Array | None = None,
+        argmax: Array | None = None,
     ) -> Array:
         given = [bare(array) for array in (table, ids, offsets, scales)]
-        return like(ids, self.operations.gather_extremes(*given, combiner, bare(winners)))
+        return like(ids, self.operations.gather_max(*given, combiner, bare(argmax)))
 
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         return like(gradient.ids, self.operations.dot_rows(bare(table), bare(gradient)))
 
-    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
-        return like(ids, self.operations.find_places(bare(tags), bare(stamps), bare(ids), input_dim, tick))
+    def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        return like(ids, self.operations.find_locations(bare(tags), bare(stamps), bare(ids), input_dim, tick))
 
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
         return like(ids, self.operations.offset_ids(*map(bare, (ids, columns, row_offsets, input_dims))))
@@ -309,10 +310,10 @@ class FakeDevice(Backend):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         plain = GroupedGradient(bare(grouped.gradient), bare(grouped.keys))
-        self.operations.update_rows(bare(table), plain, rule, [bare(slot) for slot in slots], scalars, keep)
+        self.operations.update_rows(bare(table), plain, rule, [bare(slot) for slot in slots], scalars, decay_factor)
 
     def finish_rows(self, table: Table) -> None:
         self.operations.finish_rows(bare(table))
@@ -324,10 +325,10 @@ class FakeDevice(Backend):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         self.operations.update_dense(
-            bare(parameter), bare(gradient), rule, [bare(slot) for slot in slots], scalars, keep
+            bare(parameter), bare(gradient), rule, [bare(slot) for slot in slots], scalars, decay_factor
         )
 
     def fill_random(

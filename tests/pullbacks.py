@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import GradientTape, Ragged, RowGradient
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tape import Cotangents, record
 
 Array = np.ndarray[Any, Any]
@@ -45,13 +45,13 @@ def differentiate(call: Call, source: Parameter | Array) -> Array:
     array = source.value if isinstance(source, Parameter) else source
     assert array.dtype == np.float64, "differences need float64"
     gradient = np.zeros(array.shape)
-    for place in np.ndindex(array.shape):
-        kept = array[place]
-        array[place] = kept + STEP
+    for index in np.ndindex(array.shape):
+        kept = array[index]
+        array[index] = kept + STEP
         above = measure(call)
-        array[place] = kept - STEP
-        gradient[place] = (above - measure(call)) / (2 * STEP)
-        array[place] = kept
+        array[index] = kept - STEP
+        gradient[index] = (above - measure(call)) / (2 * STEP)
+        array[index] = kept
     return gradient
 
 

@@ -58,19 +58,19 @@ def offset_bags(values: Array, offsets: Array, row_offsets: Array) -> list[list[
     ]
 
 
-def gather_extremes(
+def gather_max(
     table: Array, ids: Array, offsets: Array, scales: Array | None = None, combiner: str = "max"
 ) -> tuple[Array, Array]:
     """The largest or smallest scaled value of each column of each bag, and the first place in the bag that has it."""
     shape = len(offsets) - 1, table.shape[1]
-    bags, winners = np.zeros(shape), np.full(shape, -1)
+    bags, argmax = np.zeros(shape), np.full(shape, -1)
     for bag, column in np.ndindex(*shape):
         for place, position in enumerate(range(offsets[bag], offsets[bag + 1])):
             value = table[ids[position], column] * (1 if scales is None else scales[position])
             best = bags[bag, column]
             if place == 0 or (value > best if combiner == "max" else value < best):
-                bags[bag, column], winners[bag, column] = value, place
-    return bags, winners
+                bags[bag, column], argmax[bag, column] = value, place
+    return bags, argmax
 
 
 def dot_rows(table: Array, ids: Array, vectors: Array) -> Array:
@@ -87,14 +87,14 @@ def gradient_vectors(
     ids: Array,
     values: Array,
     sources: Array | None = None,
-    winners: Array | None = None,
+    argmax: Array | None = None,
     places: Array | None = None,
 ) -> Array:
     """The gradient vector of each position before it is scaled."""
     vectors = np.zeros((len(ids), values.shape[1]))
     for position, column in np.ndindex(*vectors.shape):
         source = position if sources is None else sources[position]
-        if winners is None or places is None or winners[source, column] == places[position]:
+        if argmax is None or places is None or argmax[source, column] == places[position]:
             vectors[position, column] = values[source, column]
     return vectors
 
@@ -102,7 +102,7 @@ def gradient_vectors(
 def sum_duplicates(
     ids: Array, values: Array, sources: Any = None, scales: Any = None, *won: Any
 ) -> tuple[Array, Array]:
-    """Every id once, ascending, with the sum of its scaled gradient vectors; `won` are winners and places."""
+    """Every id once, ascending, with the sum of its scaled gradient vectors; `won` are argmax and places."""
     vectors = gradient_vectors(ids, values, sources, *won)
     sums: dict[int, Array] = {}
     for row_id, position in group_gradient(ids):
@@ -306,7 +306,7 @@ def assert_same_bits(actual: Array, expected: Array) -> None:
     assert actual.tobytes() == expected.tobytes(), "bytes differ"
 
 
-def find_places(tags: Array, ids: Array) -> list[int]:
+def find_locations(tags: Array, ids: Array) -> list[int]:
     """For each id the place whose tag it is, or -1 less its set: the upper half of a product, times the sets."""
     sets, flat = len(tags), tags.reshape(-1).tolist()
     own = [(int(row_id) * 0x9E3779B97F4A7C15 % 2**64 // 2**32) * sets // 2**32 for row_id in ids]

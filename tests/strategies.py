@@ -83,7 +83,7 @@ def matrices(rows: int, columns: int, dtype: str) -> st.SearchStrategy[Array]:
 
 
 @st.composite
-def winners_and_places(draw: st.DrawFn, bags: int, columns: int, count: int) -> tuple[Array, Array]:
+def argmax_and_positions(draw: st.DrawFn, bags: int, columns: int, count: int) -> tuple[Array, Array]:
     """Which of three places has won each column of some bags, and the places of `count` ids."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     return random.integers(0, 3, (bags, columns)).astype(np.int32), random.integers(0, 3, count).astype(np.int32)

@@ -39,9 +39,9 @@ def reference_norms(weights: Array, axis: Any) -> Array:
     """Norms along `axis`, one vector at a time, repeated for every element of its vector."""
     axes = {number % weights.ndim for number in np.atleast_1d(axis)}
     norms = np.zeros(weights.shape)
-    for place in np.ndindex(weights.shape):
-        vector = weights[tuple(slice(None) if number in axes else index for number, index in enumerate(place))]
-        norms[place] = math.hypot(*(float(number) for number in np.ravel(vector)))
+    for index in np.ndindex(weights.shape):
+        vector = weights[tuple(slice(None) if number in axes else each for number, each in enumerate(index))]
+        norms[index] = math.hypot(*(float(number) for number in np.ravel(vector)))
     return norms
 
 

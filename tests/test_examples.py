@@ -226,9 +226,9 @@ def test_weights_of_a_batch_are_those_of_skip_gram_on_average(word_vectors: Modu
     for (words, contexts), weights, _ in word_vectors.make_batches(corpus, options, random):
         assert weights.shape == (*words.shape, contexts.shape[1])
         near = contexts[:, : word_vectors.BLOCK + 8]
-        place = np.arange(word_vectors.BLOCK)
-        assert (near[:, place + 4] == words).all()
-        assert not weights[:, place, place + 4].any()
+        index = np.arange(word_vectors.BLOCK)
+        assert (near[:, index + 4] == words).all()
+        assert not weights[:, index, index + 4].any()
         positives += weights[weights > 0].sum()
         negatives -= weights[weights < 0].sum()
         targets += words.size

@@ -64,10 +64,10 @@ def reference_orthogonal(weights: Array, factor: float) -> float:
 def difference_quotients(function: Callable[[Array], float], weights: Array, step: float = 1e-6) -> Array:
     """The derivative of `function` by central differences."""
     gradient = np.zeros_like(weights)
-    for place in np.ndindex(weights.shape):
+    for index in np.ndindex(weights.shape):
         moved = np.zeros_like(weights)
-        moved[place] = step
-        gradient[place] = (function(weights + moved) - function(weights - moved)) / (2 * step)
+        moved[index] = step
+        gradient[index] = (function(weights + moved) - function(weights - moved)) / (2 * step)
     return gradient
 
 

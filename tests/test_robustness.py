@@ -21,8 +21,8 @@ from reference import assert_same_bits
 
 import fastembed_layer
 from fastembed_layer import Embedding, RowGradient, set_threads
-from fastembed_layer.backends import buffers, cpu
-from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends import buffers, launch
+from fastembed_layer.backends.buffers import borrow_array
 from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels import threads
 from fastembed_layer.kernels.threads import run_parallel
@@ -41,7 +41,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cann
 @pytest.fixture
 def _split_small_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three threads, and batches of some hundred rows worth all of them."""
-    monkeypatch.setattr(cpu, "BYTES_PER_THREAD", 256)
+    monkeypatch.setattr(launch, "BYTES_PER_THREAD", 256)
     set_threads(3)
 
 
@@ -202,18 +202,18 @@ def test_children_forked_while_other_threads_run_kernels_train_too() -> None:
 def test_a_child_forked_while_another_thread_holds_a_lock_of_ours_does_not_wait_for_it(owner: Any) -> None:
     expected = train(0)
     with held_by_another_thread(owner.lock):
-        outcome = fork_and_run(lambda: (lend_array((1 << 20,), np.uint8), train(0))[1])
+        outcome = fork_and_run(lambda: (borrow_array((1 << 20,), np.uint8), train(0))[1])
     assert_alike(outcome, expected)
 
 
 @needs_fork
 def test_memory_lent_before_a_fork_is_the_childs_own() -> None:
-    array = lend_array((1 << 20,), np.uint8)
+    array = borrow_array((1 << 20,), np.uint8)
     array[:] = 1
 
     def overwrite() -> int:
         array[:] = 2
-        other = lend_array((1 << 20,), np.uint8)
+        other = borrow_array((1 << 20,), np.uint8)
         other[:] = 3
         return int(array.max())
 
@@ -361,9 +361,9 @@ import os, sys, threading
 import numba, numpy as np
 import fastembed_layer
 from fastembed_layer import Embedding, EmbeddingBag
-from fastembed_layer.backends import cpu
+from fastembed_layer.backends import launch
 
-cpu.BYTES_PER_THREAD = 256
+launch.BYTES_PER_THREAD = 256
 fastembed_layer.set_threads(3)
 layer = Embedding(50, 8, weights=np.arange(400.0).reshape(50, 8))
 ids = np.arange(600) % 50

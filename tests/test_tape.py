@@ -22,7 +22,7 @@ from fastembed_layer import (
     optimizers,
 )
 from fastembed_layer.layers.layer import Layer
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tape import Cotangents, is_recording, record
 
 Array = np.ndarray[Any, Any]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import reference
 from hypothesis import strategies as st
-from strategies import KERNEL_TYPES, flat_ids, matrices, winners_and_places
+from strategies import KERNEL_TYPES, argmax_and_positions, flat_ids, matrices
 
 from fastembed_layer import RowGradient
 from fastembed_layer.kernels.rules import RULES
@@ -43,13 +43,13 @@ DRAWN_RULES = [pair for pair in RULES_BY_TYPE if pair != ("lion", "float32")]
 INPUT_DIM = 30
 
 # A gradient as layers make it: one vector per id, or one per bag, which all its ids share.
-FORMS = {  # with sources, scales, winners
+FORMS = {  # with sources, scales, argmax
     "one vector per id": (False, False, False),
     "one vector per bag": (True, False, False),
     "one scaled vector per bag": (True, True, False),
     "one scaled vector per id": (False, True, False),
-    "winners of one vector per bag": (True, False, True),
-    "winners of one scaled vector per bag": (True, True, True),
+    "argmax of one vector per bag": (True, False, True),
+    "argmax of one scaled vector per bag": (True, True, True),
 }
 
 OPTIMIZERS: dict[str, Optimizer] = {
@@ -127,19 +127,19 @@ def update_rows(device: Any, trained: Trained, rule: str, gradient: RowGradient,
 @st.composite
 def gradients(draw: st.DrawFn, columns: int, dtype: str, form: str) -> RowGradient:
     """Row gradients of one form for a table of `INPUT_DIM` rows."""
-    has_sources, has_scales, has_winners = FORMS[form]
+    has_sources, has_scales, has_argmax = FORMS[form]
     ids = draw(flat_ids(INPUT_DIM, draw(st.sampled_from(KERNEL_TYPES))))
     bags = 4 if has_sources else len(ids)
     owners = st.lists(st.integers(0, bags - 1), min_size=len(ids), max_size=len(ids))
     sources = np.array(draw(owners), np.int64) if has_sources else None
     scales = draw(matrices(len(ids), 1, dtype)).reshape(-1) if has_scales else None
-    won = draw(winners_and_places(bags, columns, len(ids))) if has_winners else ()
+    won = draw(argmax_and_positions(bags, columns, len(ids))) if has_argmax else ()
     return RowGradient(ids, draw(matrices(bags, columns, dtype)), (INPUT_DIM, columns), sources, scales, *won)
 
 
 def sum_by_reference(gradient: RowGradient) -> tuple[Array, Array]:
     """The summed gradient as the reference has it."""
-    won = gradient.winners, gradient.places
+    won = gradient.argmax, gradient.bag_positions
     return reference.sum_duplicates(gradient.ids, gradient.values, gradient.sources, gradient.scales, *won)
 
 

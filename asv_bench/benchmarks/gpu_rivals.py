@@ -28,17 +28,17 @@ class TorchOnGpu(GpuSystem):
         Whether gradients are sparse: SGD, Adagrad and SparseAdam, which is lazy. Dense ones take Adam, which is exact.
     home : str
         Where tables live, in PyTorch's words.
-    place : str
+    device : str
         Where batches and gradients live.
     """
 
     requires = ("torch",)
 
-    def __init__(self, is_sparse: bool = True, home: str = "cuda", place: str = "cuda"):
+    def __init__(self, is_sparse: bool = True, home: str = "cuda", device: str = "cuda"):
         import torch
 
         torch.sparse.check_sparse_tensor_invariants.disable()  # as by default, but without its warning
-        self.torch, self.is_sparse, self.home, self.place = torch, is_sparse, home, place
+        self.torch, self.is_sparse, self.home, self.device = torch, is_sparse, home, device
         optim: Any = torch.optim
         both = {"sgd": optim.SGD, "adagrad": optim.Adagrad}
         # Of the dense ones the fused: one kernel for a step, PyTorch's fastest.
@@ -85,7 +85,7 @@ class TorchOnGpu(GpuSystem):
         return take_turns(look_up, self._put(workload, "batches"))
 
     def _arrive(self, rows: Any) -> Any:
-        return rows.to(self.place)
+        return rows.to(self.device)
 
     def _optimizer(self, name: str, layer: Any) -> Any:
         if name not in self.optimizers:
@@ -101,7 +101,7 @@ class TorchOnGpu(GpuSystem):
         """Return batches, or the gradient alone, where they live."""
         plain = on_host(workload)
         arrays = plain.batches() if what == "batches" else [plain.gradient()]
-        return [self.torch.from_numpy(array).to(self.place) for array in arrays]
+        return [self.torch.from_numpy(array).to(self.device) for array in arrays]
 
 
 class JaxOnGpu(GpuSystem):

@@ -156,9 +156,9 @@ class Fbgemm(System):
         from fbgemm_gpu.split_embedding_configs import EmbOptimType
         from fbgemm_gpu.split_table_batched_embeddings_ops_common import EmbeddingLocation, PoolingMode
 
-        place = (EmbeddingLocation.HOST, self.operations.ComputeDevice.CPU)
+        location = (EmbeddingLocation.CPU, self.operations.ComputeDevice.CPU)
         tables = self.operations.SplitTableBatchedEmbeddingBagsCodegen(
-            [(input_dim, columns, *place) for input_dim in rows],
+            [(input_dim, columns, *location) for input_dim in rows],
             optimizer=getattr(EmbOptimType, self.optimizers[optimizer]),
             pooling_mode=getattr(PoolingMode, pooling),
             learning_rate=0.01,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastembed_layer.backends.host_memory import available_memory
+from fastembed_layer.backends.cpu_memory import available_memory
 
 from .common import SLOTS, Workload
 from .rivals import make_job

@@ -192,9 +192,9 @@ def find_share_of_pairs(words: list[str], vectors: Array) -> float:
     units = vectors[: len(frequent)] / np.linalg.norm(vectors[: len(frequent)], axis=1, keepdims=True)
     sought = np.array(pairs + [pair[::-1] for pair in pairs])
     cosines = units[sought[:, 0]] @ units.T
-    places = np.arange(len(sought))
-    cosines[places, sought[:, 0]] = -np.inf
-    closer = (cosines > cosines[places, sought[:, 1]][:, None]).sum(axis=1)
+    indices = np.arange(len(sought))
+    cosines[indices, sought[:, 0]] = -np.inf
+    closer = (cosines > cosines[indices, sought[:, 1]][:, None]).sum(axis=1)
     return float((closer < NEAREST).mean())
 
 

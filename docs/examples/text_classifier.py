@@ -63,7 +63,7 @@ def main() -> None:
     initializers.set_seed(0)
     packages, texts, labels = collect(options.packages)
     order = np.random.default_rng(0).permutation(len(texts))
-    rows, labels = [hash_ngrams(texts[place]) for place in order], labels[order]
+    rows, labels = [hash_ngrams(texts[index]) for index in order], labels[order]
     cut = len(rows) * 4 // 5
 
     model = Sequential([EmbeddingBag(ROWS, 32), Dense(len(packages), activation="softmax")])

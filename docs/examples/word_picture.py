@@ -34,9 +34,9 @@ def draw_words(file: Path, words: list[str], vectors: Array, groups: Array, titl
     ]
     figure.draw_without_rendering()
     sizes = np.array([label.get_window_extent().padded(2).size for label in labels])
-    places = push_apart(axes.transData.transform(points), sizes)
-    for label, place in zip(labels, axes.transData.inverted().transform(places), strict=True):
-        label.set_position(place)
+    positions = push_apart(axes.transData.transform(points), sizes)
+    for label, position in zip(labels, axes.transData.inverted().transform(positions), strict=True):
+        label.set_position(position)
     figure.savefig(file)
 
 

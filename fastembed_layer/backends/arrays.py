@@ -1,4 +1,4 @@
-"""Where arrays live, and how they get elsewhere: nothing above has to ask what kind of device a place is."""
+"""Where arrays live, and how they get elsewhere: nothing above has to ask what kind of device that is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 
-HOST = "cpu:0"
+CPU = "cpu:0"
 BACKENDS = {"cpu": "fastembed_layer.backends.cpu", "gpu": "fastembed_layer.backends.cuda"}
 DEVICE_KIND = "gpu"  # the kind of placement whose arrays carry `__cuda_array_interface__`
 BLOCK_BYTES = 1 << 26  # copied at a time
@@ -46,7 +46,7 @@ def device_number(placement: str) -> int:
     return int(placement.partition(":")[2] or 0)
 
 
-def is_on_host(array: Any) -> bool:
+def is_on_cpu(array: Any) -> bool:
     """Tell whether an array is in the machine's own memory; what is not an array at all is, too."""
     return type(array) is np.ndarray or not hasattr(array, "__cuda_array_interface__")
 
@@ -57,7 +57,7 @@ def placement_of(array: Any) -> str:
     >>> placement_of(np.zeros(3))
     'cpu:0'
     """
-    return HOST if is_on_host(array) else f"{DEVICE_KIND}:{backend_for(DEVICE_KIND).device_of(array)}"
+    return CPU if is_on_cpu(array) else f"{DEVICE_KIND}:{backend_for(DEVICE_KIND).device_of(array)}"
 
 
 def move_array(array: Array, placement: str) -> Array:
@@ -65,51 +65,51 @@ def move_array(array: Array, placement: str) -> Array:
     here = placement_of(array)
     if here == placement:
         return array
-    if placement == HOST:
-        return backend_for(here).to_host(array)
-    if here == HOST:
-        return backend_for(placement).from_host(array, device_number(placement))
+    if placement == CPU:
+        return backend_for(here).to_cpu(array)
+    if here == CPU:
+        return backend_for(placement).from_cpu(array, device_number(placement))
     out = backend_for(placement).empty(array.shape, array.dtype, device_number(placement))
     backend_for(placement).copy_into(out, array)
     return out
 
 
-def place_like(array: Array, other: Array) -> Array:
+def move_like(array: Array, other: Array) -> Array:
     """Return an array where another one lives."""
-    return array if is_on_host(array) and is_on_host(other) else move_array(array, placement_of(other))
+    return array if is_on_cpu(array) and is_on_cpu(other) else move_array(array, placement_of(other))
 
 
-def to_host(array: Array) -> Array:
+def to_cpu(array: Array) -> Array:
     """Return an array on the host: itself if it is there, else a copy."""
-    return array if is_on_host(array) else move_array(array, HOST)
+    return array if is_on_cpu(array) else move_array(array, CPU)
 
 
 def as_array(array: Any) -> Array:
     """Return an array where it lives; what is none becomes one of numpy's."""
-    return np.asarray(array) if is_on_host(array) else array
+    return np.asarray(array) if is_on_cpu(array) else array
 
 
 def as_contiguous(array: Any) -> Array:
     """Return an array, or what numpy can make one of, in C order where it lives."""
-    if is_on_host(array):
+    if is_on_cpu(array):
         return np.ascontiguousarray(array)
     contiguous: Array = array if array.flags.c_contiguous else array.copy()
     return contiguous
 
 
-def check_one_place(**arrays: Any) -> None:
-    """Raise unless all arrays, None left out, live in one place.
+def check_one_device(**arrays: Any) -> None:
+    """Raise unless all arrays, None left out, live on one device.
 
     Raises
     ------
     ValueError
-        With their places, and how to move them.
+        With their devices, and how to move them.
     """
     if all(array is None or type(array) is np.ndarray for array in arrays.values()):
         return
-    places = {name: placement_of(array) for name, array in arrays.items() if array is not None}
-    if len(set(places.values())) > 1:
-        listed = ", ".join(f"`{name}` on {place}" for name, place in places.items())
+    devices = {name: placement_of(array) for name, array in arrays.items() if array is not None}
+    if len(set(devices.values())) > 1:
+        listed = ", ".join(f"`{name}` on {device}" for name, device in devices.items())
         raise ValueError(
             f"All arrays of one call must live on one device. Received: {listed}. Copy those of a GPU to the host "
             "with `array.get()` or the others to the GPU; `table.to(device)` moves a table."
@@ -137,11 +137,11 @@ def allocate(shape: tuple[int, ...], dtype: Any, placement: str, fill: float | N
 
 
 def copy_blocks(out: Array, source: Array) -> None:
-    """Copy rows to another place, block by block, so that no temporary has the size of a table."""
+    """Copy rows to another device, block by block, so that no temporary has the size of a table."""
     backend, rows = backend_for(placement_of(out)), max(1, BLOCK_BYTES * len(out) // max(1, out.nbytes))
     for begin in range(0, len(out), rows):
         block = source[begin : begin + rows]
-        backend.copy_into(out[begin : begin + rows], to_host(block) if is_on_host(out) else block)
+        backend.copy_into(out[begin : begin + rows], to_cpu(block) if is_on_cpu(out) else block)
 
 
 def retry_with_free_blocks(placement: str, allocating: Callable[[], Result]) -> Result:

@@ -1,6 +1,6 @@
 """Memory that is lent, and used again once nobody looks at it.
 
-A fresh large array costs a page fault for every page that is touched, often more than filling it. `lend_array` hands
+A fresh large array costs a page fault for every page that is touched, often more than filling it. `borrow_array` hands
 out an array over memory kept from earlier; the memory comes back when the array and every view of it are gone, so
 what a caller keeps is never overwritten.
 """
@@ -45,9 +45,9 @@ class _FreeBlocks:
         """Return a free block of `nbytes` to twice that, or a new one."""
         with self.lock:
             self._sort_out()
-            for place in reversed(range(len(self.blocks))):
-                if nbytes <= self.blocks[place].nbytes <= 2 * nbytes:
-                    return self.blocks.pop(place)
+            for index in reversed(range(len(self.blocks))):
+                if nbytes <= self.blocks[index].nbytes <= 2 * nbytes:
+                    return self.blocks.pop(index)
         return empty_aligned((-(-nbytes // GRANULE) * GRANULE,), np.uint8)
 
     def give_back(self, block: Array) -> None:
@@ -79,7 +79,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_free.start_afresh)
 
 
-def lend_array(shape: tuple[int, ...], dtype: Any) -> Array:
+def borrow_array(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an uninitialised C-contiguous array; its memory may have served an earlier, forgotten array."""
     dtype = np.dtype(dtype)
     nbytes = math.prod(shape) * dtype.itemsize

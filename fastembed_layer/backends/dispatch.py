@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fastembed_layer.backends.arrays import BACKENDS, HOST, backend_for, is_on_host
-from fastembed_layer.backends.transfer import Ferry
+from fastembed_layer.backends.arrays import BACKENDS, CPU, backend_for, is_on_cpu
+from fastembed_layer.backends.transfer import Transfer
 
 if TYPE_CHECKING:
     from fastembed_layer.backends.contract import Operations
@@ -35,6 +35,6 @@ def backend_of(parameter: Placed, ids: Any = None) -> Operations:
     if cache is not None:
         return cache.operations
     placement = parameter.placement
-    if placement == HOST and is_on_host(ids):
+    if placement == CPU and is_on_cpu(ids):
         return backend_for(placement)
-    return Ferry(placement)
+    return Transfer(placement)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.buffers import borrow_array
 from fastembed_layer.backends.sorting import is_small
 from fastembed_layer.kernels.group import ID_SHIFT
 from fastembed_layer.kernels.threads import run_parallel
@@ -34,8 +34,8 @@ class SortedGradient(NamedTuple):
     values: Array
     sources: Array | None
     scales: Array | None
-    winners: Array | None
-    places: Array | None
+    argmax: Array | None
+    bag_positions: Array | None
 
 
 def key_sources(gradient: RowGradient) -> Array | None:
@@ -43,7 +43,7 @@ def key_sources(gradient: RowGradient) -> Array | None:
 
     A kernel then reads the number of a vector where it reads the id, and not from a second array in random order.
     """
-    is_plain = gradient.scales is None and gradient.winners is None
+    is_plain = gradient.scales is None and gradient.argmax is None
     return gradient.sources if is_plain and not is_small(len(gradient)) else None
 
 
@@ -52,7 +52,7 @@ def sort_gradient(keys: Array, gradient: RowGradient, dtype: np.dtype[Any]) -> S
     scales = None if gradient.scales is None else gradient.scales.astype(dtype, copy=False)
     values: Array = gradient.values.astype(dtype, copy=False)
     sources = gradient.sources if key_sources(gradient) is None else None
-    return SortedGradient(keys, values, sources, scales, gradient.winners, gradient.places)
+    return SortedGradient(keys, values, sources, scales, gradient.argmax, gradient.bag_positions)
 
 
 def sum_hot_rows(gradient: SortedGradient) -> list[SortedGradient]:
@@ -76,8 +76,8 @@ def _whole_vectors(keys: Array, values: Array, like: SortedGradient) -> SortedGr
         values,
         None if like.sources is None else np.arange(len(keys)),
         None if like.scales is None else np.ones(len(keys), like.scales.dtype),
-        None if like.winners is None else np.zeros(values.shape, np.int32),  # the row at place 0 has won every column
-        None if like.places is None else np.zeros(len(keys), np.int32),
+        None if like.argmax is None else np.zeros(values.shape, np.int32),  # the row at position 0 has won every column
+        None if like.bag_positions is None else np.zeros(len(keys), np.int32),
     )
 
 
@@ -96,7 +96,7 @@ def _sum_in_pieces(gradient: SortedGradient, begins: Array, ends: Array) -> Arra
     starts = [np.arange(begin, end, PIECE) for begin, end in zip(begins, ends, strict=True)]
     stops = [np.minimum(start + PIECE, end) for start, end in zip(starts, ends, strict=True)]
     piece_starts, piece_stops = np.concatenate(starts), np.concatenate(stops)
-    pieces = lend_array((len(piece_starts), gradient.values.shape[1]), gradient.values.dtype)
+    pieces = borrow_array((len(piece_starts), gradient.values.shape[1]), gradient.values.dtype)
     run_parallel(
         lambda first, last: sum_pieces(*gradient, piece_starts, piece_stops, pieces, first, last), len(pieces), 1
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.bad_ids import raise_for_bad_id
-from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.buffers import borrow_array
+from fastembed_layer.backends.launch import raise_for_bad_id
 from fastembed_layer.kernels.group import ID_SHIFT, count_digits, count_ids, move_keys, pack_keys, start_digits
 from fastembed_layer.kernels.threads import get_threads, run_parallel
 
@@ -37,7 +37,7 @@ def sort_ids(ids: Array, input_dim: int, sources: Array | None = None) -> Array:
     IdsOutOfRangeError
         If an id is not a row.
     """
-    keys = lend_array((len(ids),), np.uint64)
+    keys = borrow_array((len(ids),), np.uint64)
     if is_small(len(ids)):
         start = np.zeros(1, np.int64)
         raise_for_bad_id([count_ids(ids, input_dim, start, 0, len(ids))], ids, input_dim)
@@ -64,7 +64,7 @@ def _sort_many(ids: Array, input_dim: int, sources: Array | None, keys: Array) -
     raise_for_bad_id(bad, ids, input_dim)
     start_digits(counts)
     _run(parts, lambda part, begin, end: pack_keys(ids, sources, counts[part], keys, begin, end))
-    other = lend_array(keys.shape, keys.dtype)
+    other = borrow_array(keys.shape, keys.dtype)
     for number in range(1, passes):
         _move_by_digit(keys, other, ID_SHIFT + number * digit_bits, counts)
         keys, other = other, keys

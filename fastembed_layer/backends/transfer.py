@@ -13,22 +13,23 @@ import numpy as np
 
 from fastembed_layer.backends.arrays import (
     backend_for,
-    check_one_place,
+    check_one_device,
     move_array,
-    place_like,
+    move_like,
     placement_of,
     retry_with_free_blocks,
 )
 from fastembed_layer.backends.contract import GroupedGradient, Operations
 
 if TYPE_CHECKING:
+    from fastembed_layer.tables.parameter import Parameter
     from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Parameter, Table
+    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
 
-class Ferry(Operations):
+class Transfer(Operations):
     """The backend of a placement, reached from anywhere; results live where the ids of a call live.
 
     An operation that finds no memory is tried once more after the pool has released its free blocks. Those that write
@@ -47,7 +48,7 @@ class Ferry(Operations):
         self._backend: Operations = backend_for(home) if operations is None else operations
 
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
-        check_one_place(ids=ids, out=out)
+        check_one_device(ids=ids, out=out)
         return self._run(lambda given, rows: self._backend.gather_rows(table, given, rows), ids, out)
 
     def gather_bags(
@@ -59,41 +60,41 @@ class Ferry(Operations):
         combiner: str = "sum",
         divisors: Array | None = None,
     ) -> Array:
-        check_one_place(ids=ids, scales=scales, divisors=divisors)
+        check_one_device(ids=ids, scales=scales, divisors=divisors)
         bounds, factors = move_array(offsets, self.home), self._take(scales)
         return self._run(
             lambda given, out: self._backend.gather_bags(table, given, bounds, factors, combiner, out), ids, divisors
         )
 
-    def gather_extremes(
+    def gather_max(
         self,
         table: Table,
         ids: Array,
         offsets: Array,
         scales: Array | None,
         combiner: str = "max",
-        winners: Array | None = None,
+        argmax: Array | None = None,
     ) -> Array:
-        check_one_place(ids=ids, scales=scales, winners=winners)
+        check_one_device(ids=ids, scales=scales, argmax=argmax)
         bounds, factors = move_array(offsets, self.home), self._take(scales)
         return self._run(
-            lambda given, out: self._backend.gather_extremes(table, given, bounds, factors, combiner, out),
+            lambda given, out: self._backend.gather_max(table, given, bounds, factors, combiner, out),
             ids,
-            winners,
+            argmax,
         )
 
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         return self._run(lambda ids, out: self._backend.dot_rows(table, gradient.to(self.home)), gradient.ids, None)
 
-    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
-        return self._run(lambda given, _: self._backend.find_places(tags, stamps, given, input_dim, tick), ids, None)
+    def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        return self._run(lambda given, _: self._backend.find_locations(tags, stamps, given, input_dim, tick), ids, None)
 
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
-        own = (place_like(array, ids) for array in (columns, row_offsets, input_dims))
+        own = (move_like(array, ids) for array in (columns, row_offsets, input_dims))
         return backend_for(placement_of(ids)).offset_ids(ids, *own)
 
     def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
-        own = (place_like(array, values) for array in (offsets, row_offsets, input_dims))
+        own = (move_like(array, values) for array in (offsets, row_offsets, input_dims))
         return backend_for(placement_of(values)).offset_bags(values, *own)
 
     def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
@@ -109,9 +110,9 @@ class Ferry(Operations):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
-        self._backend.update_rows(table, grouped, rule, slots, scalars, keep)
+        self._backend.update_rows(table, grouped, rule, slots, scalars, decay_factor)
 
     def prepare_update(
         self,
@@ -120,9 +121,9 @@ class Ferry(Operations):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> Callable[[], None]:
-        return self._backend.prepare_update(table, grouped, rule, slots, scalars, keep)
+        return self._backend.prepare_update(table, grouped, rule, slots, scalars, decay_factor)
 
     def prepare_dense_update(
         self,
@@ -131,10 +132,10 @@ class Ferry(Operations):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> Callable[[], None]:
         own = move_array(gradient, self.home)
-        return self._backend.prepare_dense_update(parameter, own, rule, slots, scalars, keep)
+        return self._backend.prepare_dense_update(parameter, own, rule, slots, scalars, decay_factor)
 
     def finish_rows(self, table: Table) -> None:
         self._backend.finish_rows(table)
@@ -146,9 +147,9 @@ class Ferry(Operations):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
-        self._backend.update_dense(parameter, move_array(gradient, self.home), rule, slots, scalars, keep)
+        self._backend.update_dense(parameter, move_array(gradient, self.home), rule, slots, scalars, decay_factor)
 
     def fill_random(
         self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
@@ -160,9 +161,9 @@ class Ferry(Operations):
         own = None if written is None else move_array(written, self.home)
         result = retry_with_free_blocks(self.home, lambda: operation(move_array(ids, self.home), own))
         if written is None or own is None or own is written:
-            return place_like(result, ids)
-        backend_for(placement_of(written)).copy_into(written, place_like(own, written))
-        return written if result is own else place_like(result, ids)
+            return move_like(result, ids)
+        backend_for(placement_of(written)).copy_into(written, move_like(own, written))
+        return written if result is own else move_like(result, ids)
 
     def _take(self, array: Array | None) -> Array | None:
         return None if array is None else move_array(array, self.home)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import copy_blocks, is_on_host
+from fastembed_layer.backends.arrays import copy_blocks, is_on_cpu
 
 Array = np.ndarray[Any, Any]
 
@@ -80,7 +80,7 @@ class Initializer:
         """
         _check_out(out, first_row)
         ending_here = (first_row + len(out), *out.shape[1:]) if out.ndim else ()
-        fill_rows = self._fill_rows if is_on_host(out) or self.fills_devices else self._fill_device
+        fill_rows = self._fill_rows if is_on_cpu(out) or self.fills_devices else self._fill_device
         fill_rows(out, first_row, ending_here if shape is None else checked_shape(shape))
 
     def _fill_rows(self, out: Array, first_row: int, shape: tuple[int, ...]) -> None:
@@ -187,7 +187,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _check_out(out: Any, first_row: Any) -> None:
-    is_array = isinstance(out, np.ndarray) or not is_on_host(out)
+    is_array = isinstance(out, np.ndarray) or not is_on_cpu(out)
     if not is_array or out.dtype not in DTYPES:
         kind = f"dtype {out.dtype}" if is_array else f"{type(out).__name__}"
         raise TypeError(f"`out` must be an array of float32 or float64. Received: {kind}.")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import as_contiguous, is_on_host, place_like, to_host
+from fastembed_layer.backends.arrays import as_contiguous, is_on_cpu, move_like, to_cpu
 from fastembed_layer.inputs.ids import normalise_ids
 from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
@@ -48,7 +48,7 @@ class Bags(NamedTuple):
         """Leave out the ids where `kept` is False, with their weights; None keeps all."""
         if kept is None:
             return self
-        before = np.concatenate([[0], np.cumsum(to_host(kept))])
+        before = np.concatenate([[0], np.cumsum(to_cpu(kept))])
         weights = None if self.weights is None else self.weights[kept]
         return self._replace(ids=self.ids[kept], offsets=before[self.offsets], weights=weights)
 
@@ -58,7 +58,7 @@ class Bags(NamedTuple):
 
     def owners(self) -> Array:
         """Return the number of the bag of each id."""
-        return place_like(np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets)), self.ids)
+        return move_like(np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets)), self.ids)
 
 
 def arrange_inputs(inputs: Any, layer_name: str) -> Any:
@@ -90,7 +90,7 @@ def arrange_inputs(inputs: Any, layer_name: str) -> Any:
     ids = normalise_ids(Ragged.from_lists(ids) if _is_list_of_bags(ids) else ids, layer_name)
     if weights is None:
         return ids
-    if isinstance(weights, np.ndarray | Ragged) or not is_on_host(weights):
+    if isinstance(weights, np.ndarray | Ragged) or not is_on_cpu(weights):
         return WeightedIds(ids, weights)
     is_ragged = Ragged.describes(weights) or (isinstance(ids, Ragged) and _is_list_of_bags(weights))
     return WeightedIds(ids, Ragged.from_lists(weights) if is_ragged else np.asarray(weights))
@@ -141,7 +141,7 @@ def _checked_weights(weights: Array | Ragged, bags: Bags, ids: Array | Ragged, d
         position = int(np.argmin(finite))
         raise ValueError(
             f"`weights` must be finite numbers of {dtype}. Received: "
-            f"weights{_describe_place(position, bags, ids)} = {values.reshape(-1)[position]!s}, one of "
+            f"weights{_describe_position(position, bags, ids)} = {values.reshape(-1)[position]!s}, one of "
             f"{int((~finite).sum())} that are not. Leave an id out, or give it the weight 0, where it has none."
         )
     return flat
@@ -162,8 +162,8 @@ def _explain_misfit(weights: Array | Ragged, bags: Bags, ids: Array | Ragged) ->
     rule = "`weights` must hold one number per id, in the shape of the ids"
     if isinstance(weights, Ragged) and weights.values.ndim == 1 and len(weights) == len(bags.offsets) - 1:
         have, want = weights.lengths, np.diff(bags.offsets)
-        place = int(np.argmax(have != want))
-        return f"{rule}. Received: bag {place} has {want[place]} ids and {have[place]} weights."
+        index = int(np.argmax(have != want))
+        return f"{rule}. Received: bag {index} has {want[index]} ids and {have[index]} weights."
     if isinstance(ids, Ragged):
         return (
             f"{rule}: {len(bags.ids)} in {len(ids)} bags, as a flat array or a Ragged. Received: shape {weights.shape}."
@@ -171,7 +171,7 @@ def _explain_misfit(weights: Array | Ragged, bags: Bags, ids: Array | Ragged) ->
     return f"{rule}, {bags.ids_shape}. Received: shape {weights.shape}."
 
 
-def _describe_place(position: int, bags: Bags, ids: Array | Ragged) -> str:
+def _describe_position(position: int, bags: Bags, ids: Array | Ragged) -> str:
     """Write a flat position as an index of the ids, or of the bags if these are ragged."""
     if not isinstance(ids, Ragged):
         return describe_position(position, bags.ids_shape)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import as_contiguous, to_host
+from fastembed_layer.backends.arrays import as_contiguous, to_cpu
 from fastembed_layer.inputs.ids import join_ids, normalise_ids
 from fastembed_layer.inputs.ragged import Ragged
 
@@ -90,9 +90,9 @@ def read_bags(inputs: Any, features: Sequence[Feature], layer_name: str) -> Feat
 def refuse_ids(ids: Array | FeatureBags, input_dims: Array, features: Sequence[Feature], layer_name: str) -> NoReturn:
     """Raise the `IndexError` of ids of which at least one is not in the vocabulary of its feature."""
     if isinstance(ids, FeatureBags):
-        values, owners = to_host(ids.values), np.repeat(np.arange(len(features)), np.ptp(ids.offsets, axis=1))
+        values, owners = to_cpu(ids.values), np.repeat(np.arange(len(features)), np.ptp(ids.offsets, axis=1))
     else:
-        values, owners = to_host(ids).reshape(-1), np.tile(np.arange(len(features)), len(ids))
+        values, owners = to_cpu(ids).reshape(-1), np.tile(np.arange(len(features)), len(ids))
     bad = (values < 0) | (values >= input_dims[owners])
     first = int(np.argmax(bad))
     number = int(owners[first])
@@ -100,15 +100,15 @@ def refuse_ids(ids: Array | FeatureBags, input_dims: Array, features: Sequence[F
     hint = ""
     if values[owners == number].max() == input_dim:
         hint = f" Did you mean input_dims[{features[number]!r}]={input_dim + 1}?"
-    place = ",".join(map(str, _find_place(ids, first, number)))
+    position = ",".join(map(str, _find_position(ids, first, number)))
     raise IndexError(
-        f"indices[{place}] = {values[first]} is not in [0, {input_dim}) (feature {features[number]!r} of the layer "
+        f"indices[{position}] = {values[first]} is not in [0, {input_dim}) (feature {features[number]!r} of the layer "
         f"{layer_name!r}, {int(bad.sum())} of {len(values)} ids are out of range).{hint}"
     )
 
 
-def _find_place(ids: Array | FeatureBags, position: int, feature: int) -> tuple[int, ...]:
-    """Sample and feature of a flat position, and the place in the bag."""
+def _find_position(ids: Array | FeatureBags, position: int, feature: int) -> tuple[int, ...]:
+    """Sample and feature of a flat position, and the position in the bag."""
     if not isinstance(ids, FeatureBags):
         return position // ids.shape[1], feature
     sample = int(np.searchsorted(ids.offsets[feature], position, side="right")) - 1

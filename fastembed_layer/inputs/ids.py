@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import as_contiguous, is_on_host
+from fastembed_layer.backends.arrays import as_contiguous, is_on_cpu
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged
@@ -40,7 +40,7 @@ def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
     """
     if type(inputs) is np.ndarray and inputs.dtype in KERNEL_TYPES and inputs.flags.c_contiguous:
         return inputs  # nothing to do, and small batches feel every microsecond
-    if not is_on_host(inputs):
+    if not is_on_cpu(inputs):
         return _as_kernel_type(inputs, layer_name)
     if isinstance(inputs, Ragged):
         return Ragged(_as_integers(inputs.values, layer_name), inputs.offsets)

@@ -22,7 +22,7 @@ class Replaced(NamedTuple):
     zeroed: Array | None
 
     def also_zero(self, where: Array | None) -> Replaced:
-        """Return the same ids with zeros at more places; None adds none."""
+        """Return the same ids with zeros at more positions; None adds none."""
         if where is None or self.zeroed is None:
             return Replaced(self.ids, where if self.zeroed is None else self.zeroed)
         return Replaced(self.ids, self.zeroed | where)

@@ -169,16 +169,16 @@ def _checked_lengths(lengths: Array) -> Array:
         raise ValueError(f"`lengths` must be one-dimensional. Received: shape {lengths.shape}.")
     lengths = lengths.astype(np.int64)
     if (lengths < 0).any():
-        place = int(np.argmax(lengths < 0))
-        raise ValueError(f"`lengths` must not be negative. Received: lengths[{place}] = {lengths[place]}.")
+        index = int(np.argmax(lengths < 0))
+        raise ValueError(f"`lengths` must not be negative. Received: lengths[{index}] = {lengths[index]}.")
     return lengths
 
 
 def _with_last_offset(offsets: Array, count: int) -> Array:
     if (offsets > count).any():
-        place = int(np.argmax(offsets > count))
+        index = int(np.argmax(offsets > count))
         raise ValueError(
-            f"`offsets` must not exceed the number of values, {count}. Received: offsets[{place}] = {offsets[place]}."
+            f"`offsets` must not exceed the number of values, {count}. Received: offsets[{index}] = {offsets[index]}."
         )
     return np.append(offsets, count)
 
@@ -196,9 +196,9 @@ def _checked_offsets(offsets: Array, count: int) -> Array:
         )
     steps = np.diff(offsets)
     if (steps < 0).any():
-        place = int(np.argmax(steps < 0))
+        index = int(np.argmax(steps < 0))
         raise ValueError(
-            f"`offsets` must not decrease. Received: offsets[{place}] = {offsets[place]}, "
-            f"offsets[{place + 1}] = {offsets[place + 1]}."
+            f"`offsets` must not decrease. Received: offsets[{index}] = {offsets[index]}, "
+            f"offsets[{index + 1}] = {offsets[index + 1]}."
         )
     return offsets

@@ -72,7 +72,7 @@ __device__ void sum_bag(const Rows &rows, const Bags &bags, long long bag, int d
 
 // The largest (sign 1) or smallest (sign -1) scaled values; the first of equals wins, and what is not a number does.
 template <class Rows>
-__device__ void find_extremes(const Rows &rows, const Bags &bags, long long bag, Value sign, Value *out, int *winners)
+__device__ void find_max(const Rows &rows, const Bags &bags, long long bag, Value sign, Value *out, int *argmax)
 {
     long long begin = bags.offsets[bag], end = bags.offsets[bag + 1];
     for (long long start = 0; start < bags.columns; start += SIDE_BY_SIDE * blockDim.x) {
@@ -95,10 +95,10 @@ __device__ void find_extremes(const Rows &rows, const Bags &bags, long long bag,
         }
         for (int part = 0; part < SIDE_BY_SIDE; ++part)
             if (first + part * blockDim.x < bags.columns) {
-                long long place = bag * bags.columns + first + part * blockDim.x;
-                out[place] = best[part];
-                if (winners)
-                    winners[place] = won[part];
+                long long element = bag * bags.columns + first + part * blockDim.x;
+                out[element] = best[part];
+                if (argmax)
+                    argmax[element] = won[part];
             }
     }
 }

@@ -1,4 +1,4 @@
-"""Rows looked up and combined by bag in one pass: `gather_bags` sums them, `gather_extremes` keeps the largest.
+"""Rows looked up and combined by bag in one pass: `gather_bags` sums them, `gather_max` keeps the largest.
 
 `dot_rows` is what the gradient of per-sample weights needs: each row of a bag times the gradient of the bag. The same
 loops over idle rows are in `exact.py`.
@@ -79,29 +79,29 @@ def gather_bags(
 
 
 @inlined
-def clear_extreme(best: Any, winners: Any, bag: Any) -> Any:
+def clear_max(best: Any, argmax: Any, bag: Any) -> Any:
     """What an empty bag gives: zeros that nobody has won."""
     best[:] = 0
-    if winners is not None:
-        winners[bag][:] = -1
+    if argmax is not None:
+        argmax[bag][:] = -1
 
 
 @inlined
-def take_extreme(best: Any, row: Any, scale: Any, sign: Any, winners: Any, bag: Any, place: Any) -> Any:
-    """Let the row at one place of a bag compete with those before it."""
-    if place == 0:
+def take_max(best: Any, row: Any, scale: Any, sign: Any, argmax: Any, bag: Any, bag_position: Any) -> Any:
+    """Let the row at one position of a bag compete with those before it."""
+    if bag_position == 0:
         for column in range(len(best)):
             best[column] = scale * row[column]
-        if winners is not None:
-            winners[bag][:] = 0
-    elif winners is None:
-        keep_extreme(best, row, scale, sign)
+        if argmax is not None:
+            argmax[bag][:] = 0
+    elif argmax is None:
+        keep_max(best, row, scale, sign)
     else:
-        keep_winner(best, row, scale, sign, winners[bag], winners.dtype.type(place))
+        keep_argmax(best, row, scale, sign, argmax[bag], argmax.dtype.type(bag_position))
 
 
 @inlined
-def keep_extreme(best: Any, row: Any, scale: Any, sign: Any) -> Any:
+def keep_max(best: Any, row: Any, scale: Any, sign: Any) -> Any:
     """Take over what is larger (smaller, where `sign` is -1) or not a number.
 
     Both outcomes are written, since only loops without branches are vectorised.
@@ -113,29 +113,29 @@ def keep_extreme(best: Any, row: Any, scale: Any, sign: Any) -> Any:
 
 
 @inlined
-def keep_winner(best: Any, row: Any, scale: Any, sign: Any, winner: Any, place: Any) -> Any:
-    """Do what `keep_extreme` does, and note the place of the row where it wins."""
+def keep_argmax(best: Any, row: Any, scale: Any, sign: Any, argmax_row: Any, bag_position: Any) -> Any:
+    """Do what `keep_max` does, and note the position of the row where it wins."""
     for column in range(len(best)):
         value = scale * row[column]
         wins = sign * value > sign * best[column] or value != value
         best[column] = value if wins else best[column]
-        winner[column] = place if wins else winner[column]
+        argmax_row[column] = bag_position if wins else argmax_row[column]
 
 
 @kernel
-def gather_extremes(
-    table: Any, ids: Any, offsets: Any, scales: Any, sign: Any, out: Any, winners: Any, begin: int, end: int
+def gather_max(
+    table: Any, ids: Any, offsets: Any, scales: Any, sign: Any, out: Any, argmax: Any, begin: int, end: int
 ) -> int:
     """Keep the largest (sign 1) or smallest (sign -1) scaled value of each column over the rows of each bag.
 
-    ``winners[bag, column]`` is the place within its bag of the row that the value comes from, the first of equals; -1
+    ``argmax[bag, column]`` is the position within its bag of the row that the value comes from, the first of equals; -1
     in an empty bag, which is zero. Returns the first position whose id is not a row, or -1.
     """
     input_dim = table.shape[0]
     for bag in range(begin, end):
         first = offsets[bag]
         if first == offsets[bag + 1]:
-            clear_extreme(out[bag], winners, bag)
+            clear_max(out[bag], argmax, bag)
         for position in range(first, offsets[bag + 1]):
             if position + BAG_AHEAD < len(ids):
                 prefetch_rows((table,), ids[position + BAG_AHEAD])
@@ -143,51 +143,51 @@ def gather_extremes(
             if row_id < 0 or row_id >= input_dim:
                 return position
             row = table[row_id]
-            take_extreme(out[bag], row, scale_at(scales, position, row), sign, winners, bag, position - first)
+            take_max(out[bag], row, scale_at(scales, position, row), sign, argmax, bag, position - first)
     return -1
 
 
 @inlined
-def product_at(left: Any, right: Any, winner: Any, place: Any, column: Any) -> Any:
+def product_at(left: Any, right: Any, argmax_row: Any, bag_position: Any, column: Any) -> Any:
     """One term of a dot product; nothing in a column that another row of the bag has won."""
     product = left[column] * right[column]
-    if winner is None:
+    if argmax_row is None:
         return product
-    return product if winner[column] == place else left.dtype.type(0)
+    return product if argmax_row[column] == bag_position else left.dtype.type(0)
 
 
 @inlined
-def dot_vectors(left: Any, right: Any, winner: Any, place: Any) -> Any:
-    """Dot product of two vectors in their type, over all columns or those that `place` has won."""
+def dot_vectors(left: Any, right: Any, argmax_row: Any, bag_position: Any) -> Any:
+    """Dot product of two vectors in their type, over all columns or those that `bag_position` has won."""
     size = len(left)
     whole = size - size % BLOCK
     first = second = third = fourth = fifth = sixth = seventh = eighth = left.dtype.type(0)
     for column in range(0, whole, BLOCK):
-        first += product_at(left, right, winner, place, column)
-        second += product_at(left, right, winner, place, column + 1)
-        third += product_at(left, right, winner, place, column + 2)
-        fourth += product_at(left, right, winner, place, column + 3)
-        fifth += product_at(left, right, winner, place, column + 4)
-        sixth += product_at(left, right, winner, place, column + 5)
-        seventh += product_at(left, right, winner, place, column + 6)
-        eighth += product_at(left, right, winner, place, column + 7)
+        first += product_at(left, right, argmax_row, bag_position, column)
+        second += product_at(left, right, argmax_row, bag_position, column + 1)
+        third += product_at(left, right, argmax_row, bag_position, column + 2)
+        fourth += product_at(left, right, argmax_row, bag_position, column + 3)
+        fifth += product_at(left, right, argmax_row, bag_position, column + 4)
+        sixth += product_at(left, right, argmax_row, bag_position, column + 5)
+        seventh += product_at(left, right, argmax_row, bag_position, column + 6)
+        eighth += product_at(left, right, argmax_row, bag_position, column + 7)
     for column in range(whole, size):
-        first += product_at(left, right, winner, place, column)
+        first += product_at(left, right, argmax_row, bag_position, column)
     return ((first + second) + (third + fourth)) + ((fifth + sixth) + (seventh + eighth))
 
 
 @inlined
-def dot_gradient(row: Any, values: Any, sources: Any, winners: Any, places: Any, position: Any) -> Any:
+def dot_gradient(row: Any, values: Any, sources: Any, argmax: Any, bag_positions: Any, position: Any) -> Any:
     """Dot product of a row with the gradient vector of a position, scales left out."""
     source = source_of(sources, position)
-    if winners is None:
+    if argmax is None:
         return dot_vectors(row, values[source], None, 0)
-    return dot_vectors(row, values[source], winners[source], places[position])
+    return dot_vectors(row, values[source], argmax[source], bag_positions[position])
 
 
 @kernel
 def dot_rows(
-    table: Any, ids: Any, values: Any, sources: Any, winners: Any, places: Any, out: Any, begin: int, end: int
+    table: Any, ids: Any, values: Any, sources: Any, argmax: Any, bag_positions: Any, out: Any, begin: int, end: int
 ) -> int:
     """Write the dot product of ``table[ids[p]]`` and its gradient vector to ``out[p]`` for the positions of one range.
 
@@ -200,5 +200,5 @@ def dot_rows(
         row_id = ids[position]
         if row_id < 0 or row_id >= input_dim:
             return position
-        out[position] = dot_gradient(table[row_id], values, sources, winners, places, position)
+        out[position] = dot_gradient(table[row_id], values, sources, argmax, bag_positions, position)
     return -1

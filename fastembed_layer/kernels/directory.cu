@@ -1,4 +1,4 @@
-// The directory of a row cache. A set has as many places as a warp has lanes, so a row of lanes reads it at once.
+// The directory of a row cache. A set has as many locations as a warp has lanes, so a row of lanes reads it at once.
 
 // The upper half of a product with 2^64 over the golden ratio, scaled to the number of sets.
 __device__ long long find_set(long long row, long long sets)
@@ -7,10 +7,10 @@ __device__ long long find_set(long long row, long long sets)
     return (long long)(spread * (unsigned long long)sets >> 32);
 }
 
-// The lanes of a row own a position. An id is in one place at most, so the sum over the lanes is that place.
-extern "C" __global__ void find_places(
+// The lanes of a row own a position. An id is in one location at most, so the sum over the lanes is that location.
+extern "C" __global__ void find_locations(
     const long long *__restrict__ tags, long long sets, long long ways, const Index *__restrict__ ids,
-    long long *__restrict__ places, long long count, long long input_dim, unsigned long long *bad)
+    long long *__restrict__ locations, long long count, long long input_dim, unsigned long long *bad)
 {
     ROW_LOOP(position, count) {
         long long row = ids[position];
@@ -24,20 +24,20 @@ extern "C" __global__ void find_places(
                 found = way + 1;
         found = sum_lanes(found);
         if (threadIdx.x == 0)
-            places[position] = found ? set * ways + found - 1 : -1 - set;
+            locations[position] = found ? set * ways + found - 1 : -1 - set;
     }
 }
 
-// One thread stamps one place. Ids of one row write the same stamp, or count in any order to the same number.
-extern "C" __global__ void stamp_places(
-    const long long *__restrict__ places, unsigned long long *stamps, long long count, long long tick)
+// One thread stamps one location. Ids of one row write the same stamp, or count in any order to the same number.
+extern "C" __global__ void stamp_locations(
+    const long long *__restrict__ locations, unsigned long long *stamps, long long count, long long tick)
 {
     ROW_LOOP(position, count) {
-        if (places[position] < 0 || threadIdx.x != 0)
+        if (locations[position] < 0 || threadIdx.x != 0)
             continue;
         if (tick < 0)
-            atomicAdd(stamps + places[position], 1ull);
+            atomicAdd(stamps + locations[position], 1ull);
         else
-            atomicExch(stamps + places[position], (unsigned long long)tick);
+            atomicExch(stamps + locations[position], (unsigned long long)tick);
     }
 }

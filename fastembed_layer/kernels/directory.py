@@ -1,4 +1,4 @@
-"""The directory of a row cache: a set for each id, and the places of that set in which its row may be."""
+"""The directory of a row cache: a set for each id, and the locations of that set in which its row may be."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def find_set(row_id: Any, sets: Any) -> Any:
 
 
 @kernel
-def find_places(tags: Any, ids: Any, input_dim: int, places: Any, begin: int, end: int) -> int:
-    """Write for each id of one range the place whose tag it is, or -1 less its set.
+def find_locations(tags: Any, ids: Any, input_dim: int, locations: Any, begin: int, end: int) -> int:
+    """Write for each id of one range the location whose tag it is, or -1 less its set.
 
     Returns the first position whose id is not a row, where the search stops, or -1.
     """
@@ -30,18 +30,18 @@ def find_places(tags: Any, ids: Any, input_dim: int, places: Any, begin: int, en
         if row_id < 0 or row_id >= input_dim:
             return position
         own = find_set(row_id, sets)
-        place = -1 - own
+        location = -1 - own
         for way in range(ways):
             if tags[own, way] == row_id:
-                place = own * ways + way
-        places[position] = place
+                location = own * ways + way
+        locations[position] = location
     return -1
 
 
 @kernel
-def stamp_places(places: Any, tick: int, stamps: Any) -> None:
-    """Give the places that were found a new stamp, or with a negative tick count their uses; for one thread."""
-    for position in range(len(places)):
-        place = places[position]
-        if place >= 0:
-            stamps[place] = tick if tick >= 0 else stamps[place] + 1
+def stamp_locations(locations: Any, tick: int, stamps: Any) -> None:
+    """Give the locations that were found a new stamp, or with a negative tick count their uses; for one thread."""
+    for position in range(len(locations)):
+        location = locations[position]
+        if location >= 0:
+            stamps[location] = tick if tick >= 0 else stamps[location] + 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastembed_layer.kernels.bags import clear_extreme, divide_bag, dot_gradient, measure_bag, take_extreme
+from fastembed_layer.kernels.bags import clear_max, divide_bag, dot_gradient, measure_bag, take_max
 from fastembed_layer.kernels.group import end_segment, first_segment, key_id
 from fastembed_layer.kernels.idle import copy_row, shrink_idle, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
@@ -93,19 +93,19 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
     return gather_bags
 
 
-def make_gather_extremes(move_idle: Callable[..., None]) -> Callable[..., Any]:
+def make_gather_max(move_idle: Callable[..., None]) -> Callable[..., Any]:
     """Build the lookup of one rule that keeps the largest or smallest values of each bag."""
 
     @kernel
-    def gather_extremes(
-        state: Any, idle: Any, factors: Any, ids: Any, offsets: Any, scales: Any, sign: Any, out: Any, winners: Any,
+    def gather_max(
+        state: Any, idle: Any, factors: Any, ids: Any, offsets: Any, scales: Any, sign: Any, out: Any, argmax: Any,
         moved: Any, begin: int, end: int,
     ) -> int:  # fmt: skip
-        """Do what `bags.gather_extremes` does, with the present values of the rows; the table is not written."""
+        """Do what `bags.gather_max` does, with the present values of the rows; the table is not written."""
         for bag in range(begin, end):
             first = offsets[bag]
             if first == offsets[bag + 1]:
-                clear_extreme(out[bag], winners, bag)
+                clear_max(out[bag], argmax, bag)
             for position in range(first, offsets[bag + 1]):
                 if position + AHEAD < len(ids):
                     prefetch_rows((*state, idle[0]), ids[position + AHEAD])
@@ -114,10 +114,10 @@ def make_gather_extremes(move_idle: Callable[..., None]) -> Callable[..., Any]:
                     return position
                 is_moved = write_moved(move_idle, state, idle, factors, row_id, moved)
                 row = moved if is_moved else state[0][row_id]
-                take_extreme(out[bag], row, scale_at(scales, position, row), sign, winners, bag, position - first)
+                take_max(out[bag], row, scale_at(scales, position, row), sign, argmax, bag, position - first)
         return -1
 
-    return gather_extremes
+    return gather_max
 
 
 def make_dot_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
@@ -125,8 +125,8 @@ def make_dot_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
 
     @kernel
     def dot_rows(
-        state: Any, idle: Any, factors: Any, ids: Any, values: Any, sources: Any, winners: Any, places: Any, out: Any,
-        moved: Any, begin: int, end: int,
+        state: Any, idle: Any, factors: Any, ids: Any, values: Any, sources: Any, argmax: Any, bag_positions: Any,
+        out: Any, moved: Any, begin: int, end: int,
     ) -> int:  # fmt: skip
         """Do what `bags.dot_rows` does, with the present values of the rows; the table is not written."""
         for position in range(begin, end):
@@ -137,7 +137,7 @@ def make_dot_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
                 return position
             is_moved = write_moved(move_idle, state, idle, factors, row_id, moved)
             row = moved if is_moved else state[0][row_id]
-            out[position] = dot_gradient(row, values, sources, winners, places, position)
+            out[position] = dot_gradient(row, values, sources, argmax, bag_positions, position)
         return -1
 
     return dot_rows
@@ -166,8 +166,8 @@ def make_update_rows(
 
     @kernel
     def update_rows(
-        state: Any, idle: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, winners: Any,
-        places: Any, scalars: Any, keep: Any, total: Any, moved: Any, begin: int, end: int,
+        state: Any, idle: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, argmax: Any,
+        bag_positions: Any, scalars: Any, decay_factor: Any, total: Any, moved: Any, begin: int, end: int,
     ) -> None:  # fmt: skip
         """Sum the gradients of each row of one range in `total`, bring the row up to date, and apply the step."""
         last_steps, series, base, now, shrink, constants = idle
@@ -175,12 +175,14 @@ def make_update_rows(
         while position < end:
             row_id = key_id(keys[position])
             after = end_segment(keys, position)
-            sum_segment(total, (*state, last_steps), keys, values, sources, scales, winners, places, position, after)
+            sum_segment(
+                total, (*state, last_steps), keys, values, sources, scales, argmax, bag_positions, position, after
+            )
             last = last_steps[row_id]
             if last >= 0 and last < now:
                 gap = measure_gap(last, now, series, base, shrink)
                 catch_up(move_idle, decay_slots, state, row_id, gap, series, constants, factors, moved)
-            step_row(update_row, state, row_id, total, scalars, keep, factors, moved)
+            step_row(update_row, state, row_id, total, scalars, decay_factor, factors, moved)
             last_steps[row_id] = now + 1
             position = after
 
@@ -210,7 +212,7 @@ class IdleRule(NamedTuple):
     moves: bool
     gather_rows: Callable[..., Any]
     gather_bags: Callable[..., Any]
-    gather_extremes: Callable[..., Any]
+    gather_max: Callable[..., Any]
     dot_rows: Callable[..., Any]
     update_rows: Callable[..., Any]
     finish_rows: Callable[..., Any]
@@ -221,7 +223,7 @@ def _idle_rule(rule: RowRule) -> IdleRule:
         rule.move_idle is not shrink_idle,
         make_gather_rows(rule.move_idle),
         make_gather_bags(rule.move_idle),
-        make_gather_extremes(rule.move_idle),
+        make_gather_max(rule.move_idle),
         make_dot_rows(rule.move_idle),
         make_update_rows(rule.update_row, rule.move_idle, rule.decay_slots),
         make_finish_rows(rule.move_idle, rule.decay_slots),

@@ -54,17 +54,17 @@ extern "C" __global__ void gather_idle_bags(
                  {constant_0, constant_1, constant_2, constant_3, constant_4, constant_5}};
     Bags bags = {ids, input_dim, offsets, scales, columns, bad};
     ROW_LOOP(bag, count) {
-        MovingRows rows = {arrays, idle, moved + own_place() * columns};
+        MovingRows rows = {arrays, idle, moved + own_index() * columns};
         sum_bag(rows, bags, bag, divide_by, out, divisors);
     }
 }
 
-extern "C" __global__ void gather_idle_extremes(
+extern "C" __global__ void gather_idle_max(
     Value *table, Value *slot_0, Value *slot_1, Value *slot_2, long long width_0, long long width_1,
     long long width_2, const Value *factors, long long columns, int *last_steps, const double *series,
     long long series_columns, long long base, long long now, double shrink, double constant_0, double constant_1,
     double constant_2, double constant_3, double constant_4, double constant_5, Value *moved, const Index *ids,
-    long long input_dim, const long long *offsets, const Value *scales, Value sign, Value *out, int *winners,
+    long long input_dim, const long long *offsets, const Value *scales, Value sign, Value *out, int *argmax,
     long long count, unsigned long long *bad)
 {
     Arrays arrays = {table, {slot_0, slot_1, slot_2}, {width_0, width_1, width_2}, factors, columns};
@@ -72,8 +72,8 @@ extern "C" __global__ void gather_idle_extremes(
                  {constant_0, constant_1, constant_2, constant_3, constant_4, constant_5}};
     Bags bags = {ids, input_dim, offsets, scales, columns, bad};
     ROW_LOOP(bag, count) {
-        MovingRows rows = {arrays, idle, moved + own_place() * columns};
-        find_extremes(rows, bags, bag, sign, out, winners);
+        MovingRows rows = {arrays, idle, moved + own_index() * columns};
+        find_max(rows, bags, bag, sign, out, argmax);
     }
 }
 
@@ -82,15 +82,15 @@ extern "C" __global__ void dot_idle_rows(
     long long width_2, const Value *factors, long long columns, int *last_steps, const double *series,
     long long series_columns, long long base, long long now, double shrink, double constant_0, double constant_1,
     double constant_2, double constant_3, double constant_4, double constant_5, Value *moved, const Index *ids,
-    long long input_dim, const Value *values, const long long *sources, const int *winners, const int *places,
+    long long input_dim, const Value *values, const long long *sources, const int *argmax, const int *bag_positions,
     Value *out, long long count, unsigned long long *bad)
 {
     Arrays arrays = {table, {slot_0, slot_1, slot_2}, {width_0, width_1, width_2}, factors, columns};
     Idle idle = {last_steps, {series, series_columns}, base, now, shrink,
                  {constant_0, constant_1, constant_2, constant_3, constant_4, constant_5}};
-    Gradient gradient = {0, count, values, sources, 0, winners, places, columns};
+    Gradient gradient = {0, count, values, sources, 0, argmax, bag_positions, columns};
     ROW_LOOP(position, count) {
-        MovingRows rows = {arrays, idle, moved + own_place() * columns};
+        MovingRows rows = {arrays, idle, moved + own_index() * columns};
         dot_row(rows, ids, input_dim, gradient, position, out, bad);
     }
 }

@@ -7,23 +7,23 @@ extern "C" __global__ void update_idle_rows(
     long long series_columns, long long base, long long now, double shrink, double constant_0, double constant_1,
     double constant_2, double constant_3, double constant_4, double constant_5, Value *moved,
     const unsigned long long *keys, long long count, const Value *values, const long long *sources,
-    const Value *scales, const int *winners, const int *places, const Value *pieces, long long piece, Value keep,
+    const Value *scales, const int *argmax, const int *bag_positions, const Value *pieces, long long piece, Value decay_factor,
     Value number_0, Value number_1, Value number_2, Value number_3, Value number_4, Value number_5)
 {
     Arrays arrays = {table, {slot_0, slot_1, slot_2}, {width_0, width_1, width_2}, factors, columns};
     Idle idle = {last_steps, {series, series_columns}, base, now, shrink,
                  {constant_0, constant_1, constant_2, constant_3, constant_4, constant_5}};
-    Gradient gradient = {keys, count, values, sources, scales, winners, places, columns};
+    Gradient gradient = {keys, count, values, sources, scales, argmax, bag_positions, columns};
     Value numbers[] = {number_0, number_1, number_2, number_3, number_4, number_5};
-    ROW_LOOP(place, count) {
-        if (is_alike(gradient, place - 1, place))
+    ROW_LOOP(index, count) {
+        if (is_alike(gradient, index - 1, index))
             continue;
-        long long row = key_id(keys[place]);
-        State state = arrays.row(row, keep);
+        long long row = key_id(keys[index]);
+        State state = arrays.row(row, decay_factor);
         int last = shared_last_step(idle, row);
         if (last >= 0 && last < now)
-            catch_up(state, idle, last, moved + own_place() * columns);
-        UPDATE_ROW(state, segment_at(gradient, place, pieces, piece), numbers);
+            catch_up(state, idle, last, moved + own_index() * columns);
+        UPDATE_ROW(state, segment_at(gradient, index, pieces, piece), numbers);
         if (threadIdx.x == 0)
             last_steps[row] = (int)now + 1;
     }
@@ -43,7 +43,7 @@ extern "C" __global__ void finish_rows(
         int last = shared_last_step(idle, row);
         if (last < 0 || last >= now)
             continue;
-        catch_up(arrays.row(row, (Value)1), idle, last, moved + own_place() * columns);
+        catch_up(arrays.row(row, (Value)1), idle, last, moved + own_index() * columns);
         if (threadIdx.x == 0)
             last_steps[row] = (int)now;
     }

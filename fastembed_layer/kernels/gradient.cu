@@ -7,8 +7,8 @@ struct Gradient {
     const Value *values;
     const long long *sources;
     const Value *scales;
-    const int *winners;
-    const int *places;
+    const int *argmax;
+    const int *bag_positions;
     long long columns;
 };
 
@@ -28,22 +28,22 @@ __device__ long long source_of(const Gradient &gradient, long long position)
 }
 
 // Whether a position receives a column of its vector: all do, unless another row of the bag has won it.
-__device__ bool has_won(const Gradient &gradient, long long position, long long place)
+__device__ bool has_won(const Gradient &gradient, long long position, long long element)
 {
-    return !gradient.winners || gradient.winners[place] == gradient.places[position];
+    return !gradient.argmax || gradient.argmax[element] == gradient.bag_positions[position];
 }
 
 // One element of the gradient that belongs to a position. What a scale of 0 leaves out counts for nothing, even where
 // it is NaN.
 __device__ Value part_of(const Gradient &gradient, long long position, long long column)
 {
-    long long place = source_of(gradient, position) * gradient.columns + column;
-    if (!has_won(gradient, position, place))
+    long long element = source_of(gradient, position) * gradient.columns + column;
+    if (!has_won(gradient, position, element))
         return 0;
     if (!gradient.scales)
-        return gradient.values[place];
+        return gradient.values[element];
     Value scale = gradient.scales[position];
-    return scale == 0 && !gradient.winners ? (Value)0 : scale * gradient.values[place];
+    return scale == 0 && !gradient.argmax ? (Value)0 : scale * gradient.values[element];
 }
 
 // The keys of one id, or of a piece of it. The pieces of a long segment have been summed beforehand.
@@ -59,16 +59,16 @@ struct Segment {
         if (pieces)
             return sum_pieces_at(column);
         Value total = 0;
-        for (long long place = begin; place < end; ++place)
-            total += part_of(*gradient, key_position(gradient->keys[place]), column);
+        for (long long index = begin; index < end; ++index)
+            total += part_of(*gradient, key_position(gradient->keys[index]), column);
         return total;
     }
 
     __device__ Value sum_pieces_at(long long column) const
     {
         Value total = 0;
-        for (long long place = begin; place < end; place += piece)
-            total += pieces[(place / piece * 2 + (place == begin)) * gradient->columns + column];
+        for (long long index = begin; index < end; index += piece)
+            total += pieces[(index / piece * 2 + (index == begin)) * gradient->columns + column];
         return total;
     }
 };
@@ -83,22 +83,22 @@ struct Vector {
     }
 };
 
-// Whether two places hold keys of one id.
-__device__ bool is_alike(const Gradient &gradient, long long place, long long other)
+// Whether two positions hold keys of one id.
+__device__ bool is_alike(const Gradient &gradient, long long index, long long other)
 {
-    return place >= 0 && other < gradient.count && key_id(gradient.keys[place]) == key_id(gradient.keys[other]);
+    return index >= 0 && other < gradient.count && key_id(gradient.keys[index]) == key_id(gradient.keys[other]);
 }
 
-// Where the keys of the id at `place` end: by doubling steps, and then by halving.
-__device__ long long end_segment(const Gradient &gradient, long long place)
+// Where the keys of the id at `index` end: by doubling steps, and then by halving.
+__device__ long long end_segment(const Gradient &gradient, long long index)
 {
     long long reach = 1;
-    while (is_alike(gradient, place, place + reach))
+    while (is_alike(gradient, index, index + reach))
         reach *= 2;
-    long long inside = place + reach / 2, outside = place + reach;
+    long long inside = index + reach / 2, outside = index + reach;
     while (outside - inside > 1) {
         long long middle = inside + (outside - inside) / 2;
-        if (is_alike(gradient, place, middle))
+        if (is_alike(gradient, index, middle))
             inside = middle;
         else
             outside = middle;
@@ -106,13 +106,13 @@ __device__ long long end_segment(const Gradient &gradient, long long place)
     return outside;
 }
 
-// Where the keys of the id at `place` begin.
-__device__ long long begin_segment(const Gradient &gradient, long long place)
+// Where the keys of the id at `index` begin.
+__device__ long long begin_segment(const Gradient &gradient, long long index)
 {
-    long long outside = -1, inside = place;
+    long long outside = -1, inside = index;
     while (inside - outside > 1) {
         long long middle = outside + (inside - outside) / 2;
-        if (is_alike(gradient, middle, place))
+        if (is_alike(gradient, middle, index))
             inside = middle;
         else
             outside = middle;

@@ -29,11 +29,11 @@ def key_position(key: Any) -> Any:
 
 
 @inlined
-def source_of(sources: Any, place: Any) -> Any:
-    """The row that belongs to a place."""
+def source_of(sources: Any, entry: Any) -> Any:
+    """The row that belongs to an entry of the batch."""
     if sources is None:
-        return place
-    return sources[place]
+        return entry
+    return sources[entry]
 
 
 @kernel

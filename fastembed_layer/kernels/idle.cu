@@ -7,13 +7,13 @@ struct State {
     Value *slots[MOST_SLOTS];
     long long widths[MOST_SLOTS];  // columns of the slots: 1 where a slot has one number per row
     long long columns;
-    Value keep;    // what weight decay leaves of a weight
+    Value decay_factor;    // what weight decay leaves of a weight
     Value factor;  // share of the way to its new value that a weight goes
 
     // A weight as the rule sees it.
     __device__ Value weight(long long column) const
     {
-        return keep * weights[column];
+        return decay_factor * weights[column];
     }
 
     __device__ void set_weight(long long column, Value value) const
@@ -125,10 +125,10 @@ struct Terms {
             terms[term] = (Value)(gap.shrink * series.at(gap.entry, first + term));
     }
 
-    __device__ Value at(Value place) const
+    __device__ Value at(Value point) const
     {
-        Value upper = terms[2] + place * (terms[3] + place * (terms[4] + place * terms[5]));
-        return terms[0] + place * (terms[1] + place * upper);
+        Value upper = terms[2] + point * (terms[3] + point * (terms[4] + point * terms[5]));
+        return terms[0] + point * (terms[1] + point * upper);
     }
 };
 

@@ -118,10 +118,10 @@ def present_terms(sums: Any, first: Any, scale: Any, like: Any) -> Any:
 
 
 @inlined
-def evaluate_terms(terms: Any, place: Any) -> Any:
-    """The polynomial of `present_terms` at one place."""
-    upper = terms[2] + place * (terms[3] + place * (terms[4] + place * terms[5]))
-    return terms[0] + place * (terms[1] + place * upper)
+def evaluate_terms(terms: Any, point: Any) -> Any:
+    """The polynomial of `present_terms` at one point."""
+    upper = terms[2] + point * (terms[3] + point * (terms[4] + point * terms[5]))
+    return terms[0] + point * (terms[1] + point * upper)
 
 
 @inlined

@@ -9,7 +9,7 @@
     for (long long column = threadIdx.x; column < (columns); column += blockDim.x)
 
 // The row of work space that the lanes of this row of threads own: there is one for each, over the whole grid.
-__device__ long long own_place()
+__device__ long long own_index()
 {
     return (long long)blockIdx.x * blockDim.y + threadIdx.y;
 }
@@ -17,9 +17,9 @@ __device__ long long own_place()
 // The lanes of one row within their warp; lanes of other rows may be elsewhere in the code.
 __device__ unsigned lane_mask()
 {
-    unsigned place = (threadIdx.x + threadIdx.y * blockDim.x) & 31u;
+    unsigned lane = (threadIdx.x + threadIdx.y * blockDim.x) & 31u;
     unsigned all = blockDim.x == 32 ? 0xffffffffu : (1u << blockDim.x) - 1u;
-    return all << (place - threadIdx.x);
+    return all << (lane - threadIdx.x);
 }
 
 // The sum over the lanes of a row; each lane gets the same bits, since a + b is b + a.

@@ -20,22 +20,22 @@ extern "C" __global__ void gather_bags(
         sum_bag(rows, bags, bag, divide_by, out, divisors);
 }
 
-extern "C" __global__ void gather_extremes(
+extern "C" __global__ void gather_max(
     const Value *table, long long columns, const Index *ids, long long input_dim, const long long *offsets,
-    const Value *scales, Value sign, Value *out, int *winners, long long count, unsigned long long *bad)
+    const Value *scales, Value sign, Value *out, int *argmax, long long count, unsigned long long *bad)
 {
     Bags bags = {ids, input_dim, offsets, scales, columns, bad};
     StillRows rows = {table, columns};
     ROW_LOOP(bag, count)
-        find_extremes(rows, bags, bag, sign, out, winners);
+        find_max(rows, bags, bag, sign, out, argmax);
 }
 
 extern "C" __global__ void dot_rows(
     const Value *table, long long columns, const Index *ids, long long input_dim, const Value *values,
-    const long long *sources, const int *winners, const int *places, Value *out, long long count,
+    const long long *sources, const int *argmax, const int *bag_positions, Value *out, long long count,
     unsigned long long *bad)
 {
-    Gradient gradient = {0, count, values, sources, 0, winners, places, columns};
+    Gradient gradient = {0, count, values, sources, 0, argmax, bag_positions, columns};
     StillRows rows = {table, columns};
     ROW_LOOP(position, count)
         dot_row(rows, ids, input_dim, gradient, position, out, bad);

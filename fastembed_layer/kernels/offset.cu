@@ -1,17 +1,17 @@
 // Ids of many vocabularies as rows of the one table that holds them all.
 
-// The lanes of a row own a sample; `places` are the columns to take.
+// The lanes of a row own a sample; `columns` are those to take.
 extern "C" __global__ void offset_ids(
-    const Index *ids, long long id_columns, const long long *places, const long long *row_offsets,
+    const Index *ids, long long id_columns, const long long *columns, const long long *row_offsets,
     const long long *input_dims, long long width, long long *out, long long count, unsigned long long *bad)
 {
     ROW_LOOP(sample, count)
-        COLUMN_LOOP(place, width) {
-            long long position = sample * id_columns + places[place], row = ids[position];
-            if (row < 0 || row >= input_dims[place])
+        COLUMN_LOOP(index, width) {
+            long long position = sample * id_columns + columns[index], row = ids[position];
+            if (row < 0 || row >= input_dims[index])
                 atomicMin(bad, (unsigned long long)position);
             else
-                out[sample * width + place] = row + row_offsets[place];
+                out[sample * width + index] = row + row_offsets[index];
         }
 }
 
@@ -23,12 +23,12 @@ extern "C" __global__ void offset_bags(
     ROW_LOOP(bag, samples * features) {
         long long sample = bag / features, feature = bag % features;
         const long long *bounds = offsets + feature * (samples + 1) + sample;
-        COLUMN_LOOP(place, bounds[1] - bounds[0]) {
-            long long position = bounds[0] + place, row = values[position];
+        COLUMN_LOOP(index, bounds[1] - bounds[0]) {
+            long long position = bounds[0] + index, row = values[position];
             if (row < 0 || row >= input_dims[feature])
                 atomicMin(bad, (unsigned long long)position);
             else
-                out[bag_offsets[bag] + place] = row + row_offsets[feature];
+                out[bag_offsets[bag] + index] = row + row_offsets[feature];
         }
     }
 }

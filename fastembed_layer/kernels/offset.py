@@ -11,15 +11,15 @@ from fastembed_layer.kernels.jit import kernel
 def offset_ids(ids: Any, columns: Any, row_offsets: Any, input_dims: Any, out: Any, begin: int, end: int) -> int:
     """Write ``ids[sample, columns[n]] + row_offsets[n]`` to ``out[sample, n]`` for the samples of one range.
 
-    Returns the first place in the flat `ids` whose id is not in its vocabulary, where the writing stops, or -1.
+    Returns the first position in the flat `ids` whose id is not in its vocabulary, where the writing stops, or -1.
     """
     for sample in range(begin, end):
-        for place in range(len(columns)):
-            column = columns[place]
+        for index in range(len(columns)):
+            column = columns[index]
             row_id = ids[sample, column]
-            if row_id < 0 or row_id >= input_dims[place]:
+            if row_id < 0 or row_id >= input_dims[index]:
                 return sample * ids.shape[1] + column
-            out[sample, place] = row_id + row_offsets[place]
+            out[sample, index] = row_id + row_offsets[index]
     return -1
 
 
@@ -27,7 +27,7 @@ def offset_ids(ids: Any, columns: Any, row_offsets: Any, input_dims: Any, out: A
 def offset_bags(
     values: Any, offsets: Any, row_offsets: Any, input_dims: Any, bag_offsets: Any, out: Any, begin: int, end: int
 ) -> int:
-    """Move the bags of the samples of one range to the places of `bag_offsets`, each id with its row offset added.
+    """Move the bags of the samples of one range to where `bag_offsets` begin, each id with its row offset added.
 
     Returns the first position in `values` whose id is not in its vocabulary, where the writing stops, or -1.
     """

@@ -24,8 +24,8 @@ def _prefetch_rows(typing_context: Any, matrices: Any, row_id: Any) -> Any:
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for place, matrix in enumerate(signature.args[0]):
-            array = context.make_array(matrix)(context, builder, builder.extract_value(arguments[0], place))
+        for index, matrix in enumerate(signature.args[0]):
+            array = context.make_array(matrix)(context, builder, builder.extract_value(arguments[0], index))
             row_bytes = cgutils.unpack_tuple(builder, array.strides)[0]
             start = builder.add(builder.ptrtoint(array.data, row_bytes.type), builder.mul(arguments[1], row_bytes))
             _prefetch_bytes(builder, start, row_bytes)

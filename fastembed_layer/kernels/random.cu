@@ -139,14 +139,14 @@ extern "C" __global__ void fill_random(
     Value *out, long long count, long long columns, unsigned long long seed, int distribution, double first,
     double second, long long first_row)
 {
-    ROW_LOOP(place, count)
+    ROW_LOOP(index, count)
         COLUMN_LOOP(number, (columns + LANES - 1) / LANES) {
-            unsigned long long row = (unsigned long long)(first_row + place);
+            unsigned long long row = (unsigned long long)(first_row + index);
             Block block(seed, row, (unsigned)number, 0);
             for (int lane = 0; lane < LANES; ++lane) {
                 long long column = LANES * number + lane;
                 if (column < columns)
-                    out[place * columns + column] =
+                    out[index * columns + column] =
                         (Value)draw_number(block.bits(lane), distribution, first, second, seed, row, column);
             }
         }

@@ -225,9 +225,9 @@ def fill_random_rows(
     seed = np.uint64(seed)
     is_wide = out.itemsize == 8
     bits = np.empty(LANES * ((out.shape[1] + LANES - 1) // LANES), np.uint64)
-    for place in range(begin, end):
-        row = np.uint64(first_row + place)
-        target = out[place]
+    for index in range(begin, end):
+        row = np.uint64(first_row + index)
+        target = out[index]
         draw_bits(bits, seed, row, is_wide)
         if distribution == UNIFORM:
             for column in range(len(target)):

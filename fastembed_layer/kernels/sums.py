@@ -1,6 +1,6 @@
 """Sums of rows: what the lookup of bags and the update of tables share.
 
-Both add rows of a matrix that is not read in its order, each with a number of its own or without. `place_of` tells
+Both add rows of a matrix that is not read in its order, each with a number of its own or without. `entry_of` tells
 which entry of `sources` and `scales` belongs to a position: the position itself, or the one that a sorted key holds.
 """
 
@@ -27,29 +27,29 @@ STRETCH = 64  # rows that are added at a time; a sum is loaded and stored once f
 
 
 @inlined
-def place_of(keys: Any, position: Any) -> Any:
-    """The place in the batch that belongs to a position."""
+def entry_of(keys: Any, position: Any) -> Any:
+    """The entry of `sources` and `scales` that belongs to a position."""
     if keys is None:
         return position
     return key_position(keys[position])
 
 
 @inlined
-def scale_at(scales: Any, place: Any, like: Any) -> Any:
-    """The scale of a place; where there are no scales 1, in the type of an array."""
+def scale_at(scales: Any, entry: Any, like: Any) -> Any:
+    """The scale of an entry; where there are no scales 1, in the type of an array."""
     if scales is None:
         return like.dtype.type(1)
-    return scales[place]
+    return scales[entry]
 
 
 @inlined
-def add_scaled(total: Any, vector: Any, scales: Any, place: Any) -> Any:
+def add_scaled(total: Any, vector: Any, scales: Any, entry: Any) -> Any:
     """Add one vector, times its scale where there are scales."""
     if scales is None:
         for column in range(len(total)):
             total[column] += vector[column]
     else:
-        scale = scales[place]
+        scale = scales[entry]
         if scale != 0:  # what is left out counts for nothing, even where it is NaN
             for column in range(len(total)):
                 total[column] += scale * vector[column]
@@ -59,13 +59,13 @@ def add_scaled(total: Any, vector: Any, scales: Any, place: Any) -> Any:
 def sum_block(block: Any, matrix: Any, keys: Any, sources: Any, scales: Any, column: Any, begin: Any, end: Any) -> Any:
     """Add to a block the columns from `column` on of the rows of some positions, one after the other."""
     for position in range(begin, end):
-        place = place_of(keys, position)
+        entry = entry_of(keys, position)
         if scales is None:
-            block = add_to_block(block, matrix, source_of(sources, place), column)
+            block = add_to_block(block, matrix, source_of(sources, entry), column)
         else:
-            scale = scales[place]
+            scale = scales[entry]
             if scale != 0:  # what is left out counts for nothing, even where it is NaN
-                block = add_scaled_to_block(block, matrix, source_of(sources, place), column, scale)
+                block = add_scaled_to_block(block, matrix, source_of(sources, entry), column, scale)
     return block
 
 

@@ -17,17 +17,17 @@ from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at
 
 
 @inlined
-def add_won(total: Any, vector: Any, winner: Any, place: Any, scales: Any, position: Any) -> Any:
-    """Add the columns of a scaled gradient vector that the row of `place` has won."""
-    scale = scale_at(scales, position, total)
+def add_won(total: Any, vector: Any, argmax_row: Any, bag_position: Any, scales: Any, entry: Any) -> Any:
+    """Add the columns of a scaled gradient vector that the row at a position of the bag has won."""
+    scale = scale_at(scales, entry, total)
     for column in range(len(total)):
         part = scale * vector[column]
-        total[column] += part if winner[column] == place else total.dtype.type(0)
+        total[column] += part if argmax_row[column] == bag_position else total.dtype.type(0)
 
 
 @inlined
 def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: Any) -> Any:
-    """Ask for the rows that the key `AHEAD` places further will need."""
+    """Ask for the rows that the key `AHEAD` positions further will need."""
     if position + AHEAD < len(keys):
         key = keys[position + AHEAD]
         prefetch_rows((values,), source_of(sources, key_position(key)))
@@ -37,7 +37,7 @@ def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: An
 
 @inlined
 def sum_segment(
-    total: Any, state: Any, keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any,
+    total: Any, state: Any, keys: Any, values: Any, sources: Any, scales: Any, argmax: Any, bag_positions: Any,
     begin: Any, end: Any,
 ) -> Any:  # fmt: skip
     """Sum the gradient vectors of one id in the order of their positions."""
@@ -46,50 +46,52 @@ def sum_segment(
         stop = min(begin + STRETCH, end)
         for position in range(begin, stop):
             prefetch_step(state, keys, values, sources, position)
-        if winners is None:
+        if argmax is None:
             add_rows(total, values, keys, sources, scales, begin, stop)
         else:
             for position in range(begin, stop):
-                place = key_position(keys[position])
-                source = source_of(sources, place)
-                add_won(total, values[source], winners[source], places[place], scales, place)
+                entry = key_position(keys[position])
+                source = source_of(sources, entry)
+                add_won(total, values[source], argmax[source], bag_positions[entry], scales, entry)
         begin = stop
 
 
 @kernel
 def sum_duplicates(
-    keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any, ids: Any, sums: Any, out: int,
+    keys: Any, values: Any, sources: Any, scales: Any, argmax: Any, bag_positions: Any, ids: Any, sums: Any, out: int,
     begin: int, end: int,
 ) -> None:  # fmt: skip
-    """Write id and summed gradient of the segments of one range, the first of them to place `out`."""
+    """Write id and summed gradient of the segments of one range, the first of them to row `out`."""
     position = first_segment(keys, begin)
     while position < end:
         after = end_segment(keys, position)
         ids[out] = key_id(keys[position])
-        sum_segment(sums[out], None, keys, values, sources, scales, winners, places, position, after)
+        sum_segment(sums[out], None, keys, values, sources, scales, argmax, bag_positions, position, after)
         out += 1
         position = after
 
 
 @kernel
 def sum_pieces(
-    keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any, starts: Any, stops: Any, sums: Any,
-    begin: int, end: int,
+    keys: Any, values: Any, sources: Any, scales: Any, argmax: Any, bag_positions: Any, starts: Any, stops: Any,
+    sums: Any, begin: int, end: int,
 ) -> None:  # fmt: skip
     """Write the sum of the gradient vectors of the keys of each piece of one range."""
     for piece in range(begin, end):
-        sum_segment(sums[piece], None, keys, values, sources, scales, winners, places, starts[piece], stops[piece])
+        sum_segment(
+            sums[piece], None, keys, values, sources, scales, argmax, bag_positions, starts[piece], stops[piece]
+        )
 
 
 @inlined
 def step_row(
-    update_row: Any, state: Any, row_id: Any, total: Any, scalars: Any, keep: Any, factors: Any, before: Any
+    update_row: Any, state: Any, row_id: Any, total: Any, scalars: Any, decay_factor: Any, factors: Any, before: Any
 ) -> Any:
     """Decay one row and apply the rule; with `factors` the row goes its share of the step, its slots all of it."""
     if factors is not None:
         copy_row(state[0][row_id], before)
-    if keep != 1:
-        scale_row(state[0], row_id, keep)
+    if decay_factor != 1:
+        scale_row(state[0], row_id, decay_factor)
     update_row(state, row_id, total, scalars)
     take_share(before, factors, row_id, state[0][row_id])
 
@@ -99,16 +101,16 @@ def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
 
     @kernel
     def update_rows(
-        state: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, winners: Any, places: Any,
-        scalars: Any, keep: Any, total: Any, before: Any, begin: int, end: int,
+        state: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, argmax: Any, bag_positions: Any,
+        scalars: Any, decay_factor: Any, total: Any, before: Any, begin: int, end: int,
     ) -> None:  # fmt: skip
-        """Sum the gradients of each row of one range in `total`, keep the share `keep` of the row, apply the step."""
+        """Sum the gradients of each row of one range in `total`, decay the row, apply the step."""
         position = first_segment(keys, begin)
         while position < end:
             row_id = key_id(keys[position])
             after = end_segment(keys, position)
-            sum_segment(total, state, keys, values, sources, scales, winners, places, position, after)
-            step_row(update_row, state, row_id, total, scalars, keep, factors, before)
+            sum_segment(total, state, keys, values, sources, scales, argmax, bag_positions, position, after)
+            step_row(update_row, state, row_id, total, scalars, decay_factor, factors, before)
             position = after
 
     return update_rows
@@ -118,11 +120,11 @@ def make_update_dense(update_row: Callable[..., None]) -> Callable[..., None]:
     """Build the `update_dense` kernel of one optimizer from its row function."""
 
     @kernel
-    def update_dense(state: Any, gradient: Any, scalars: Any, keep: Any, begin: int, end: int) -> None:
+    def update_dense(state: Any, gradient: Any, scalars: Any, decay_factor: Any, begin: int, end: int) -> None:
         """Apply the optimizer's step to every row of one range; row r has the gradient ``gradient[r]``."""
         for row_id in range(begin, end):
-            if keep != 1:
-                scale_row(state[0], row_id, keep)
+            if decay_factor != 1:
+                scale_row(state[0], row_id, decay_factor)
             update_row(state, row_id, gradient[row_id], scalars)
 
     return update_dense

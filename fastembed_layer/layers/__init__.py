@@ -9,12 +9,12 @@ from fastembed_layer.layers.dropout import Dropout
 from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_bag import EmbeddingBag
 from fastembed_layer.layers.embedding_group import EmbeddingGroup
-from fastembed_layer.layers.extremes import Maximum, Minimum, maximum, minimum
 from fastembed_layer.layers.input_layer import InputLayer
 from fastembed_layer.layers.layer import Layer
 from fastembed_layer.layers.layer_normalization import LayerNormalization
 from fastembed_layer.layers.masking import Masking
 from fastembed_layer.layers.max_pooling import GlobalMaxPooling1D
+from fastembed_layer.layers.maximum import Maximum, Minimum, maximum, minimum
 from fastembed_layer.layers.pooling import GlobalAveragePooling1D
 from fastembed_layer.layers.reshaping import Concatenate, Flatten, Permute, RepeatVector, Reshape, concatenate
 from fastembed_layer.layers.symbolic import Input

@@ -10,7 +10,7 @@ from fastembed_layer.checks import check_number
 from fastembed_layer.layers.configs import read_initializer
 from fastembed_layer.layers.normalization_base import Axes, Normalization, pull_standardized, spread_shape
 from fastembed_layer.named import serialize
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tape import Cotangents, Pullback
 
 Array = np.ndarray[Any, Any]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import is_on_host
-from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.arrays import is_on_cpu
+from fastembed_layer.backends.buffers import borrow_array
 from fastembed_layer.kernels.threads import run_parallel
 
 Array = np.ndarray[Any, Any]
@@ -48,11 +48,11 @@ def join_columns(blocks: Sequence[Array], runs: Sequence[Sequence[Run]]) -> Arra
     if len(blocks) == 1:
         return blocks[0]
     columns = sum(block.shape[1] for block in blocks)
-    joined = _lend_like(blocks[0], columns)
+    joined = _borrow_like(blocks[0], columns)
 
     def copy_rows(begin: int, end: int) -> None:
-        for block, places in zip(blocks, runs, strict=True):
-            for run in places:
+        for block, indices in zip(blocks, runs, strict=True):
+            for run in indices:
                 joined[begin:end, run.joined] = block[begin:end, run.block]
 
     _copy_on_threads(copy_rows, joined)
@@ -64,7 +64,7 @@ def take_columns(joined: Array, runs: Sequence[Run]) -> Array:
     columns = runs[-1].block.stop
     if columns == joined.shape[1]:
         return joined
-    block = _lend_like(joined, columns)
+    block = _borrow_like(joined, columns)
 
     def copy_rows(begin: int, end: int) -> None:
         for run in runs:
@@ -74,15 +74,15 @@ def take_columns(joined: Array, runs: Sequence[Run]) -> Array:
     return block
 
 
-def _lend_like(block: Array, columns: int) -> Array:
+def _borrow_like(block: Array, columns: int) -> Array:
     """Return an uninitialised matrix with the rows of another, where that lives."""
     shape = (len(block), columns)
-    return lend_array(shape, block.dtype) if is_on_host(block) else np.empty_like(block, shape=shape)
+    return borrow_array(shape, block.dtype) if is_on_cpu(block) else np.empty_like(block, shape=shape)
 
 
 def _copy_on_threads(copy_rows: Callable[[int, int], None], out: Array) -> None:
     """Copy all rows: on a device at once, for its copies are parallel in themselves."""
-    if is_on_host(out):
+    if is_on_cpu(out):
         run_parallel(copy_rows, len(out), BYTES_PER_THREAD // max(1, out.shape[1] * out.itemsize))
     else:
         copy_rows(0, len(out))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import as_contiguous, place_like, to_host
+from fastembed_layer.backends.arrays import as_contiguous, move_like, to_cpu
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.inputs.bags import Bags
 from fastembed_layer.tables.row_gradient import RowGradient
@@ -32,7 +32,7 @@ class Combined(NamedTuple):
         How they were combined.
     divisors : ndarray, shape (n_bags,), or None
         What the sums were divided by.
-    winners : ndarray of int32, shape (n_bags, output_dim), or None
+    argmax : ndarray of int32, shape (n_bags, output_dim), or None
         Places of the largest or smallest values, while a tape records.
     """
 
@@ -40,7 +40,7 @@ class Combined(NamedTuple):
     bags: Bags
     combiner: str
     divisors: Array | None
-    winners: Array | None
+    argmax: Array | None
 
 
 def combine_bags(table: Table, bags: Bags, combiner: str) -> Combined:
@@ -57,18 +57,18 @@ def combine_bags(table: Table, bags: Bags, combiner: str) -> Combined:
         output = backend.gather_bags(table, ids, offsets, weights, combiner, divisors)
         return Combined(output, bags, combiner, divisors, None)
     shape = (len(offsets) - 1, table.output_dim)
-    winners = np.empty_like(ids, np.int32, shape=shape) if is_recording() else None
-    output = backend.gather_extremes(table, ids, offsets, weights, combiner, winners)
-    return Combined(output, bags, combiner, None, winners)
+    argmax = np.empty_like(ids, np.int32, shape=shape) if is_recording() else None
+    output = backend.gather_max(table, ids, offsets, weights, combiner, argmax)
+    return Combined(output, bags, combiner, None, argmax)
 
 
 def pull_back_bags(table: Table, combined: Combined, d_output: Array) -> tuple[RowGradient, Array | None]:
     """Return the gradient of the table, one vector per bag, and the positions of its ids; None for all of them."""
     values = as_contiguous(d_output.reshape(-1, table.output_dim))
     shape = (table.input_dim, table.output_dim)
-    if combined.winners is None:
+    if combined.argmax is None:
         return _gradient_of_sums(combined, values, shape), None
-    return _gradient_of_winners(combined, values, shape)
+    return _gradient_of_argmax(combined, values, shape)
 
 
 def pull_back_weights(table: Table, combined: Combined, gradient: RowGradient, positions: Array | None) -> Array:
@@ -79,10 +79,10 @@ def pull_back_weights(table: Table, combined: Combined, gradient: RowGradient, p
     return _through_divisors(products, combined)
 
 
-def spread_over(places: Array, values: Array, count: int) -> Array:
-    """Return an array of zeros with `values` at some places."""
+def spread_over(positions: Array, values: Array, count: int) -> Array:
+    """Return an array of zeros with `values` at some positions."""
     spread = np.zeros_like(values, shape=count)
-    spread[places] = values
+    spread[positions] = values
     return spread
 
 
@@ -94,19 +94,19 @@ def _gradient_of_sums(combined: Combined, d_bags: Array, shape: tuple[int, int])
     return RowGradient(bags.ids, values, shape, bags.owners(), bags.weights)
 
 
-def _gradient_of_winners(combined: Combined, d_bags: Array, shape: tuple[int, int]) -> tuple[RowGradient, Array]:
+def _gradient_of_argmax(combined: Combined, d_bags: Array, shape: tuple[int, int]) -> tuple[RowGradient, Array]:
     """The gradient of the rows that have won a column of their bag, and their positions: one vector per bag."""
-    bags, winners = combined.bags, combined.winners
-    assert winners is not None
-    offsets = place_like(bags.offsets, bags.ids)
+    bags, argmax = combined.bags, combined.argmax
+    assert argmax is not None
+    offsets = move_like(bags.offsets, bags.ids)
     won = np.zeros_like(bags.ids, bool)
     filled = offsets[1:] > offsets[:-1]
-    won[(winners[filled] + offsets[:-1][filled, None]).reshape(-1)] = True
+    won[(argmax[filled] + offsets[:-1][filled, None]).reshape(-1)] = True
     positions = np.flatnonzero(won)
     owners = bags.owners()[positions]
     weights = None if bags.weights is None else bags.weights[positions]
-    places = positions - offsets[owners]
-    return RowGradient(bags.ids[positions], d_bags, shape, owners, weights, winners, places), positions
+    bag_positions = positions - offsets[owners]
+    return RowGradient(bags.ids[positions], d_bags, shape, owners, weights, argmax, bag_positions), positions
 
 
 def _through_divisors(products: Array, combined: Combined) -> Array:
@@ -122,7 +122,7 @@ def _through_divisors(products: Array, combined: Combined) -> Array:
     assert bags.weights is not None
     owners = bags.owners()
     # On the host also for a GPU, where sums of this kind have another order every time.
-    sums = np.bincount(to_host(owners), to_host(bags.weights * products), len(divisors))
-    totals = place_like(sums, products) / divisors
+    sums = np.bincount(to_cpu(owners), to_cpu(bags.weights * products), len(divisors))
+    totals = move_like(sums, products) / divisors
     indirect = totals[owners] if combined.combiner == "mean" else bags.weights * (totals / divisors)[owners]
     return (products - indirect).astype(products.dtype, copy=False)

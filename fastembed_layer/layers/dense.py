@@ -14,7 +14,7 @@ from fastembed_layer.layers.layer import Layer
 from fastembed_layer.layers.penalties import penalise_weight
 from fastembed_layer.layers.symbolic import Shape
 from fastembed_layer.named import serialize
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tape import Cotangents, Pullback
 
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.buffers import borrow_array
 from fastembed_layer.checks import check_flag
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.layers.layer import Layer
@@ -54,7 +54,7 @@ class Dot(Layer):
     def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
         """Bring the summed axis last in both, multiply them as batches of matrices, and undo that in the pullback."""
         self.compute_output_shape([array.shape for array in inputs])
-        (left, pull_left), (right, pull_right) = (self._prepare(array, place) for place, array in enumerate(inputs))
+        (left, pull_left), (right, pull_right) = (self._prepare(array, index) for index, array in enumerate(inputs))
         lefts, rights = _as_matrices(left), _as_matrices(right)
         output = _multiply(lefts, rights.swapaxes(1, 2))
         shape = (len(left), *left.shape[1:-1], *right.shape[1:-1])
@@ -98,8 +98,8 @@ class Dot(Layer):
         """Return the arguments that make an equal layer."""
         return super().get_config() | {"axes": self.axes, "normalize": self.normalize}
 
-    def _prepare(self, array: Array, place: int) -> tuple[Array, Any]:
-        axis = self.axes[place]
+    def _prepare(self, array: Array, index: int) -> tuple[Array, Any]:
+        axis = self.axes[index]
         moved = np.moveaxis(array, axis, -1)
         if not self.normalize:
             return moved, lambda d_moved: np.moveaxis(d_moved, -1, axis)
@@ -122,7 +122,7 @@ def _as_matrices(array: Array) -> Array:
 def _multiply(left: Array, right: Array) -> Array:
     """Multiply two batches of matrices, the batch split among the threads."""
     rows, summed, columns = left.shape[1], left.shape[2], right.shape[2]
-    output = lend_array((len(left), rows, columns), np.result_type(left, right))
+    output = borrow_array((len(left), rows, columns), np.result_type(left, right))
     product = np.multiply if summed == 1 else np.matmul  # matmul is several times slower at outer products
 
     def multiply_range(begin: int, end: int) -> None:

@@ -18,7 +18,7 @@ from fastembed_layer.layers.configs import read_initializer
 from fastembed_layer.layers.input_length import check_input_length, fill_in_lengths, shown_length
 from fastembed_layer.layers.penalties import penalise_rows, penalise_table
 from fastembed_layer.layers.placed_layer import PlacedLayer
-from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, refuse_later_place
+from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, require_first
 from fastembed_layer.named import serialize
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.row_rates import (
@@ -208,7 +208,7 @@ class Embedding(PlacedLayer):
         is_zero = self.embeddings_initializer.is_zero
         table = self.make_table((self.input_dim, self.output_dim), "embeddings", 0 if is_zero else None)
         if not is_zero:
-            self.embeddings_initializer.fill(table.storage)
+            self.embeddings_initializer.fill(table.array)
         return table
 
     def table_shapes(self) -> list[tuple[int, int]]:
@@ -285,7 +285,7 @@ class Embedding(PlacedLayer):
         """Refuse any place but the first."""
         for tensor in tensors:
             if not tensor.is_input:
-                refuse_later_place(self.name)
+                require_first(self.name)
 
     def weight_penalties(self) -> list[Array]:
         """Return the table's penalty when its scope is the table; recorded, its gradient is dense but for L2."""

@@ -116,7 +116,7 @@ class EmbeddingBag(Embedding):
             looked_up = looked_up.also_zero(bags.ids == 0)
         combined, kept = self._combine_in_range(bags, looked_up)
         output = combined.output.reshape(*bags.shape, self.output_dim).astype(self.compute_dtype, copy=False)
-        if combined.divisors is None and combined.winners is None:
+        if combined.divisors is None and combined.argmax is None:
             return output, None
         return output, lambda d_bags: self._pull_back_bags(inputs, combined, kept, d_bags)
 

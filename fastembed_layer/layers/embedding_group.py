@@ -15,10 +15,11 @@ from fastembed_layer.layers.columns import join_columns, take_columns
 from fastembed_layer.layers.combiners import COMBINERS
 from fastembed_layer.layers.configs import read_initializer
 from fastembed_layer.layers.placed_layer import PlacedLayer
-from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, refuse_later_place
+from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, require_first
 from fastembed_layer.layers.table_stack import FeatureRows, LookedUp, TableStack
 from fastembed_layer.named import serialize
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 from fastembed_layer.tape import Cotangents, Pullback
 
 Array = np.ndarray[Any, Any]
@@ -70,7 +71,8 @@ class EmbeddingGroup(PlacedLayer):
     `Ragged` or a tuple of values and offsets, and one array for all the shape ``(batch_size, features, length)``.
 
     An id that is not in the vocabulary of its own feature is an ``IndexError``, raised before anything is written;
-    its place is given as ``indices[sample,feature]``, with a combiner as ``indices[sample,feature,place in the bag]``.
+    its position is given as ``indices[sample,feature]``, with a combiner as
+    ``indices[sample,feature,position in the bag]``.
 
     `get_weights` and `set_weights` handle one array for each feature; `weights` are the arrays that training sees, one
     for each width.
@@ -212,7 +214,7 @@ class EmbeddingGroup(PlacedLayer):
     def check_symbolic(self, tensors: list[SymbolicTensor]) -> None:
         """Refuse any place but the first."""
         if not all(tensor.is_input for tensor in tensors):
-            refuse_later_place(self.name)
+            require_first(self.name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal, untrained layer."""
@@ -233,7 +235,7 @@ class EmbeddingGroup(PlacedLayer):
         given = self.embeddings_initializer
         for number in stack.members.tolist():
             initializer = given[number] if isinstance(given, list) else given.spawn(number)
-            initializer.fill(stack.rows_of(number).storage)
+            initializer.fill(stack.rows_of(number).array)
         return stack
 
     def _rows_of(self, number: int) -> FeatureRows:

@@ -17,7 +17,7 @@ from fastembed_layer.layers.penalties import penalise_output
 from fastembed_layer.layers.symbolic import LISTS, Shape, SymbolicTensor, as_list, declared_shape, is_symbolic
 from fastembed_layer.named import argument_names, nearest_names
 from fastembed_layer.tables.guard import Guard, hold
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tape import Pullback, current_penalties, is_recording, record, record_penalty
 
 Array = np.ndarray[Any, Any]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.named import snake_case
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 
 _names_taken: Counter[str] = Counter()
 _names_lock = threading.Lock()

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import to_host
+from fastembed_layer.backends.arrays import to_cpu
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.regularizers import Regularizer
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import PenalisedGradient, warn_of_dense_gradient
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.running_squares import sum_squares
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 from fastembed_layer.tape import Cotangents, Pullback, is_recording, record
 
 Array = np.ndarray[Any, Any]
@@ -23,10 +24,10 @@ def penalise_weight(parameter: Parameter | None, regularizer: Regularizer | None
     """Return the penalty of a weight as a list of one, and record it; an empty list where there is nothing to do."""
     if regularizer is None or parameter is None:
         return []
-    value = np.array(regularizer(to_host(parameter.value)), parameter.dtype)
+    value = np.array(regularizer(to_cpu(parameter.value)), parameter.dtype)
 
     def pull_back(scale: Array) -> Cotangents:
-        return Cotangents([], [(parameter, regularizer.gradient(to_host(parameter.value)) * scale)])
+        return Cotangents([], [(parameter, regularizer.gradient(to_cpu(parameter.value)) * scale)])
 
     record([], value, pull_back)
     return [value]
@@ -50,7 +51,7 @@ def penalise_table(table: Table, regularizer: Regularizer | None, layer_name: st
 
 def penalise_rows(table: Table, ids: Array, regularizer: Regularizer) -> tuple[Array, Pullback]:
     """Return the penalty of the rows that `ids` select, each counted once, and its pullback."""
-    touched = np.unique(to_host(ids))
+    touched = np.unique(to_cpu(ids))
     rows = backend_of(table).gather_rows(table, touched)
 
     def pull_back(scale: Array) -> Cotangents:

@@ -9,7 +9,7 @@ from fastembed_layer.checks import check_dimension
 from fastembed_layer.initializers.base import checked_dtype
 from fastembed_layer.layers.layer import Layer
 from fastembed_layer.optimizers.step.slots import count_state_bytes
-from fastembed_layer.placement.devices import Place, check_device, current_place, explain_lack_of_gpu
+from fastembed_layer.placement.devices import DeviceChoice, check_device, current_choice, explain_lack_of_gpu
 from fastembed_layer.placement.memory import MemoryEstimate, allocate_table, estimate_memory
 from fastembed_layer.tables.table import Table
 
@@ -30,13 +30,13 @@ class PlacedLayer(Layer):
 
     def __init__(self, device: str | None = None, **keywords: Any):
         super().__init__(**keywords)
-        self.place: Place = current_place(device)
+        self.choice: DeviceChoice = current_choice(device)
 
     @property
     def placement(self) -> str:
         """Where the tables live, such as ``"cpu:0"``; before they are built, where they are to go if they fit."""
         tables = self.placed_tables()
-        return tables[0].placement if tables else self.place.device
+        return tables[0].placement if tables else self.choice.device
 
     def placed_tables(self) -> list[Table]:
         """Return the tables that have been built."""
@@ -50,8 +50,8 @@ class PlacedLayer(Layer):
         MemoryError
             If there is no memory for it; the message holds the estimate.
         """
-        table = Table(allocate_table(shape, self.variable_dtype, self.name, self.place, fill), name)
-        table.device_is_chosen = self.place.is_chosen
+        table = Table(allocate_table(shape, self.variable_dtype, self.name, self.choice, fill), name)
+        table.device_is_chosen = self.choice.is_chosen
         return table
 
     def table_shapes(self) -> list[tuple[int, int]]:
@@ -84,7 +84,7 @@ class PlacedLayer(Layer):
         >>> Embedding(1000, 64).to("cpu:0").placement
         'cpu:0'
         """
-        self.place = Place(check_device(device), is_chosen=True)
+        self.choice = DeviceChoice(check_device(device), is_chosen=True)
         for table in self.placed_tables():
             table.to(device)
         return self
@@ -93,7 +93,7 @@ class PlacedLayer(Layer):
         """Keep the rows that are used most on a GPU, for tables on the host that are larger than it.
 
         Rows are looked up and trained on the GPU, with the bits of a table that is there as a whole. Missing rows are
-        copied to it with their slots, and back when others need their places. Reading the table or the optimizer's
+        copied to it with their slots, and back when others need their room. Reading the table or the optimizer's
         slots copies everything back first, and the cache begins anew. An earlier cache ends.
 
         Parameters
@@ -101,8 +101,8 @@ class PlacedLayer(Layer):
         device : str
             Such as ``"gpu:0"``.
         n_rows : int
-            Rows for which each table gets places there, rounded up to sets of 32; a smaller table of a group gets
-            places for all its rows. With Adam each takes three times the bytes of the row.
+            Rows for which each table gets room there, rounded up to sets of 32; a smaller table of a group gets
+            room for all its rows. With Adam each takes three times the bytes of the row.
         policy : {"lru", "lfu"}
             Which row of a set makes room for another: the least recently used, or the least frequently used.
 
@@ -156,8 +156,8 @@ class PlacedLayer(Layer):
         >>> estimate.table, estimate.slots
         (256000000, 256000000)
         """
-        place = self.placement if device is None else check_device(device)
-        return _add_estimates(self.table_shapes(), self.variable_dtype, optimizer, place)
+        choice = self.placement if device is None else check_device(device)
+        return _add_estimates(self.table_shapes(), self.variable_dtype, optimizer, choice)
 
     def explain_placement(self, optimizer: Any = None) -> None:
         """Print where the tables live and why: the sum of what they need where they were to go, and what is there.
@@ -167,9 +167,9 @@ class PlacedLayer(Layer):
         optimizer : str, dict, type or Optimizer, optional
             As for `memory_estimate`.
         """
-        reason = "as the caller chose" if self.place.is_chosen else "by default"
-        if self.placement != self.place.device:
-            reason = f"since not everything fits on {self.place.device}"
+        reason = "as the caller chose" if self.choice.is_chosen else "by default"
+        if self.placement != self.choice.device:
+            reason = f"since not everything fits on {self.choice.device}"
         print(f"{self.name}: {self.placement}, {reason}{'' if self.placed_tables() else ', not built yet'}")
         for table in self.placed_tables():
             if table.cache is not None:
@@ -177,7 +177,7 @@ class PlacedLayer(Layer):
         lack = explain_lack_of_gpu()
         if lack is not None:
             print(f"No GPU can be used. {lack}")
-        print(self.memory_estimate(optimizer, self.place.device).describe())
+        print(self.memory_estimate(optimizer, self.choice.device).describe())
 
 
 def memory_estimate(
@@ -215,7 +215,7 @@ def memory_estimate(
     (2097152000, 4210688000)
     """
     shape = (check_dimension(input_dim, "input_dim"), check_dimension(output_dim, "output_dim"))
-    return _add_estimates([shape], checked_dtype(dtype), optimizer, current_place(device).device)
+    return _add_estimates([shape], checked_dtype(dtype), optimizer, current_choice(device).device)
 
 
 def _add_estimates(shapes: list[tuple[int, int]], dtype: Any, optimizer: Any, device: str) -> MemoryEstimate:

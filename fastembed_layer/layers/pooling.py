@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.buffers import borrow_array
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
 from fastembed_layer.layers.pooling_base import GlobalPooling1D
@@ -53,7 +53,7 @@ class GlobalAveragePooling1D(GlobalPooling1D):
 
 def _spread(shares: Array, d_output: Array) -> Array:
     """Give each step its share of the gradient of its sequence; numpy lets other threads run meanwhile."""
-    d_inputs = lend_array((*shares.shape, d_output.shape[-1]), np.result_type(shares, d_output))
+    d_inputs = borrow_array((*shares.shape, d_output.shape[-1]), np.result_type(shares, d_output))
 
     def spread(begin: int, end: int) -> None:
         np.multiply(shares[begin:end, :, None], d_output[begin:end, None, :], out=d_inputs[begin:end])

@@ -223,9 +223,9 @@ class Concatenate(Layer):
     def forward(self, inputs: Any, training: bool = False, mask: Any = None) -> tuple[Array, Pullback | None]:
         """Join; the pullback splits."""
         self.compute_output_shape([array.shape for array in inputs])
-        places = np.cumsum([array.shape[self.axis] for array in inputs])[:-1]
+        indices = np.cumsum([array.shape[self.axis] for array in inputs])[:-1]
         output = np.concatenate(inputs, axis=self.axis)
-        return output, lambda d_output: Cotangents(np.split(d_output, places, axis=self.axis))
+        return output, lambda d_output: Cotangents(np.split(d_output, indices, axis=self.axis))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Join the masks of the inputs; an input without one counts as unmasked."""
@@ -260,7 +260,7 @@ class Concatenate(Layer):
             )
         joined = [set(sizes) - {None} for sizes in zip(*input_shape, strict=True)]
         axis = self.axis % rank
-        if any(len(sizes) > 1 for place, sizes in enumerate(joined) if place not in (0, axis)):
+        if any(len(sizes) > 1 for index, sizes in enumerate(joined) if index not in (0, axis)):
             raise ValueError(
                 f"A Concatenate layer needs inputs that agree except on axis {self.axis}. Received: {input_shape}."
             )

@@ -15,7 +15,7 @@ Shape = tuple[int | None, ...]
 LISTS = (list, tuple)  # `list | tuple` is built anew at every call, and small batches feel it
 
 
-def refuse_later_place(name: str) -> None:
+def require_first(name: str) -> None:
     """Raise the error of an embedding layer that is not the first layer."""
     raise ValueError(
         f"The layer {name!r} can only be used as the first layer in a model: its input is integer ids, "

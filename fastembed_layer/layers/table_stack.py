@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import as_contiguous, to_host
+from fastembed_layer.backends.arrays import as_contiguous, to_cpu
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.inputs.bags import Bags
 from fastembed_layer.inputs.feature_ids import FeatureBags
 from fastembed_layer.inputs.ids import refuse_wide_ids
 from fastembed_layer.layers.columns import find_runs
 from fastembed_layer.layers.combiners import Combined, combine_bags, pull_back_bags
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_gradient import RowGradient
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 LookedUp = Array | Combined  # the ids, or what became of the bags
@@ -36,10 +37,9 @@ class FeatureRows(Parameter):
         """The rows where the table lives now."""
         return self._table.array[self._rows]
 
-    @property
-    def storage(self) -> Array:
-        """The rows, after a cache of the table has been emptied."""
-        return self._table.storage[self._rows]
+    def write_back(self) -> Array:
+        """Empty a cache of the table, and return the rows."""
+        return self._table.write_back()[self._rows]
 
     @property
     def placement(self) -> str:  # type: ignore[override]
@@ -50,7 +50,7 @@ class FeatureRows(Parameter):
     def value(self) -> Array:
         """The rows themselves, up to date; training writes them in place."""
         self._table.finish()
-        return self.storage
+        return self.array
 
 
 class TableStack:
@@ -96,9 +96,9 @@ class TableStack:
 
     def rows_of(self, number: int, name: str = "embeddings") -> FeatureRows:
         """Return the rows of one of the members."""
-        place = int(np.searchsorted(self.members, number))
-        first = int(self.row_offsets[place])
-        return FeatureRows(self.table, slice(first, first + int(self.input_dims[place])), name)
+        index = int(np.searchsorted(self.members, number))
+        first = int(self.row_offsets[index])
+        return FeatureRows(self.table, slice(first, first + int(self.input_dims[index])), name)
 
     def look_up(self, inputs: Array | FeatureBags, combiner: str | None) -> tuple[Array, LookedUp]:
         """Return the vectors of all members, a row for each sample, and what the way back needs.
@@ -118,7 +118,7 @@ class TableStack:
         assert combiner is not None
         own_offsets = inputs.offsets[self.members]
         ids, offsets = backend.offset_bags(inputs.values, own_offsets, self.row_offsets, self.input_dims)
-        bags = Bags(ids, to_host(offsets), None, (len(offsets) - 1,), ids.shape)
+        bags = Bags(ids, to_cpu(offsets), None, (len(offsets) - 1,), ids.shape)
         combined = combine_bags(table, bags, combiner)
         return combined.output.reshape(shape), combined
 

@@ -11,7 +11,7 @@ from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_group import EmbeddingGroup
 from fastembed_layer.layers.input_layer import InputLayer
 from fastembed_layer.layers.layer import Layer
-from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, check_shape, refuse_later_place
+from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, check_shape, require_first
 from fastembed_layer.models.model import Model
 from fastembed_layer.named import nearest_names
 
@@ -65,7 +65,7 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             raise TypeError(f"`layer` must be an instance of Layer. Received: {layer!r} ({type(layer).__name__}).")
         if self._layers and _starts_with_ids(layer):
-            refuse_later_place(layer.name)
+            require_first(layer.name)
         if any(layer is known for known in self._layers):
             raise ValueError(f"All layers of a Sequential model need unique names. Received: {layer.name!r} twice.")
         self._layers.append(layer)

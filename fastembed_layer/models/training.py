@@ -17,7 +17,8 @@ from fastembed_layer.models.data import Batch, Stream, count_samples, join_outpu
 from fastembed_layer.models.history import Callbacks, History, Progress
 from fastembed_layer.models.metric_list import MetricList
 from fastembed_layer.optimizers.step.placing import make_room
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 from fastembed_layer.tape import GradientTape
 
 Array = np.ndarray[Any, Any]

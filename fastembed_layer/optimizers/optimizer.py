@@ -23,9 +23,10 @@ from fastembed_layer.optimizers.step.saving import load_state, save_state
 from fastembed_layer.optimizers.step.slots import fill_new_rows, make_slots, move_slots, settle_slots
 from fastembed_layer.optimizers.step.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
 from fastembed_layer.tables.guard import Guard, OptimizerGuard, hold
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient
 from fastembed_layer.tables.row_rates import RowRates
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 from fastembed_layer.tape import Cotangents, record
 
 Array = np.ndarray[Any, Any]

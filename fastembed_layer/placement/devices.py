@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fastembed_layer.backends.arrays import BACKENDS, DEVICE_KIND, HOST, backend_for
+from fastembed_layer.backends.arrays import BACKENDS, CPU, DEVICE_KIND, backend_for
 
 DEVICE_PATTERN = re.compile(r"^/?(?:device:)?(cpu|gpu|cuda)(?::(\d+))?$", re.IGNORECASE)
 KINDS = {"cpu": "cpu", "gpu": DEVICE_KIND, "cuda": DEVICE_KIND}
 
 
-class Place(NamedTuple):
+class DeviceChoice(NamedTuple):
     """Where a table is to go.
 
     Attributes
@@ -73,10 +73,10 @@ def device(name: str) -> Iterator[str]:
 
 def current_device() -> str:
     """Return the device on which a layer constructed now would be placed, if it fits there."""
-    return current_place().device
+    return current_choice().device
 
 
-def current_place(name: str | None = None) -> Place:
+def current_choice(name: str | None = None) -> DeviceChoice:
     """Return where a layer goes that is constructed now.
 
     Parameters
@@ -85,15 +85,15 @@ def current_place(name: str | None = None) -> Place:
         Its `device` argument. Without it the innermost open scope counts, and without a scope `default_device`.
     """
     if name is not None:
-        return Place(check_device(name), is_chosen=True)
+        return DeviceChoice(check_device(name), is_chosen=True)
     if _scopes.stack:
-        return Place(_scopes.stack[-1], is_chosen=True)
-    return Place(default_device(), is_chosen=False)
+        return DeviceChoice(_scopes.stack[-1], is_chosen=True)
+    return DeviceChoice(default_device(), is_chosen=False)
 
 
 def default_device() -> str:
     """Return the first GPU if there is one that can be used, else ``"cpu:0"``."""
-    return HOST if explain_lack_of_gpu() is not None else f"{DEVICE_KIND}:0"
+    return CPU if explain_lack_of_gpu() is not None else f"{DEVICE_KIND}:0"
 
 
 def explain_lack_of_gpu() -> str | None:

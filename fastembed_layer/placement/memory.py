@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import HOST, allocate, backend_for, device_number
-from fastembed_layer.placement.devices import Place, format_bytes
+from fastembed_layer.backends.arrays import CPU, allocate, backend_for, device_number
+from fastembed_layer.placement.devices import DeviceChoice, format_bytes
 
 Array = np.ndarray[Any, Any]
 
-ON_HOST = Place(HOST, is_chosen=True)
+ON_CPU = DeviceChoice(CPU, is_chosen=True)
 BATCH_IDS = 1 << 18  # ids of the batch for which the estimate leaves room
-BYTES_PER_ID = 32  # the id, its place in the batch, and sorted keys twice
+BYTES_PER_ID = 32  # the id, its position in the batch, and sorted keys twice
 SMALLEST_MARGIN = 1 << 28  # bytes; what a GPU's own bookkeeping and blocks of odd sizes may take
 MARGIN_SHARE = 0.05
 
@@ -112,13 +112,13 @@ def estimate_memory(
     row = shape[1] * np.dtype(dtype).itemsize
     table = 0 if is_there else shape[0] * row
     workspace = BATCH_IDS * (2 * row + BYTES_PER_ID)
-    margin = 0 if device == HOST else max(SMALLEST_MARGIN, int(MARGIN_SHARE * (table + slot_bytes + workspace)))
+    margin = 0 if device == CPU else max(SMALLEST_MARGIN, int(MARGIN_SHARE * (table + slot_bytes + workspace)))
     available = backend_for(device).available_memory(device_number(device))
     return MemoryEstimate(device, table, slot_bytes, workspace, margin, available)
 
 
 def allocate_table(
-    shape: tuple[int, int], dtype: Any, layer_name: str, place: Place = ON_HOST, fill: float | None = None
+    shape: tuple[int, int], dtype: Any, layer_name: str, choice: DeviceChoice = ON_CPU, fill: float | None = None
 ) -> Array:
     """Return memory for a table, uninitialised or filled, where it is to go or, if that was not chosen, on the CPU.
 
@@ -128,15 +128,15 @@ def allocate_table(
         If the machine, or the device that was chosen, does not have it; the message holds the estimate. Without this
         check a system that overcommits memory would end the process while the table is filled.
     """
-    if place.device == HOST:
+    if choice.device == CPU:
         return _allocate_on_host(shape, np.dtype(dtype), layer_name, fill)
-    estimate = estimate_memory(shape, dtype, place.device)
+    estimate = estimate_memory(shape, dtype, choice.device)
     try:
         if not estimate.fits:
             raise MemoryError
-        return allocate(shape, dtype, place.device, fill)
+        return allocate(shape, dtype, choice.device, fill)
     except MemoryError as error:
-        refuse_or_warn(describe_lack(f"the layer {layer_name!r}", estimate), place, error)
+        refuse_or_warn(describe_lack(f"the layer {layer_name!r}", estimate), choice, error)
     return _allocate_on_host(shape, np.dtype(dtype), layer_name, fill)
 
 
@@ -149,20 +149,20 @@ def describe_lack(owner: str, estimate: MemoryEstimate) -> str:
     )
 
 
-def refuse_or_warn(text: str, place: Place, error: MemoryError | None = None) -> None:
+def refuse_or_warn(text: str, choice: DeviceChoice, error: MemoryError | None = None) -> None:
     """Raise where the caller has chosen the device; else warn that the table goes to the CPU."""
-    if place.is_chosen:
+    if choice.is_chosen:
         raise MemoryError(text) from error
     warnings.warn(f"{text} It goes to cpu:0 now.", stacklevel=2)
 
 
 def _allocate_on_host(shape: tuple[int, int], dtype: np.dtype[Any], layer_name: str, fill: float | None) -> Array:
     needed = math.prod(shape) * dtype.itemsize
-    available = backend_for(HOST).available_memory()
+    available = backend_for(CPU).available_memory()
     try:
         if available is not None and needed > available:
             raise MemoryError
-        return allocate(shape, dtype, HOST, fill)
+        return allocate(shape, dtype, CPU, fill)
     except (MemoryError, ValueError, OverflowError) as error:
         known = "" if available is None else f", and {format_bytes(available)} are available"
         raise MemoryError(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import to_host
+from fastembed_layer.backends.arrays import to_cpu
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +28,7 @@ class DenseView:
 
     def numpy(self) -> Array:
         """Return the dense gradient as an array of numpy; it has the size of the table."""
-        return to_host(self.to_dense())
+        return to_cpu(self.to_dense())
 
     def reshape(self, *shape: Any) -> Array:
         """Return the dense gradient in another shape; it has the size of the table."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import HOST, allocate, move_array
+from fastembed_layer.backends.arrays import CPU, allocate, move_array
 
 if TYPE_CHECKING:
     from fastembed_layer.tables.row_rates import RowRates
@@ -65,17 +65,17 @@ class Clock:
         """Whether the rows have to be finished and the sums restarted before the next step."""
         return self.now - self.base >= LONGEST or self.shrink < SMALLEST_SHRINK
 
-    def prepare(self, amount: float | Array, keep: float = 1.0) -> Callable[[], None]:
+    def prepare(self, amount: float | Array, decay_factor: float = 1.0) -> Callable[[], None]:
         """Return `advance` as a function that needs no memory any more."""
         if self.now + 1 - self.base >= len(self.series):
             self.series = np.concatenate([self.series, np.zeros_like(self.series)])
-        shrink = self.shrink * keep
+        shrink = self.shrink * decay_factor
         added = amount / shrink if isinstance(amount, np.ndarray) else (amount / shrink) * self.weights
         return lambda: self._go_on(shrink, added)
 
-    def advance(self, amount: float | Array, keep: float = 1.0) -> None:
+    def advance(self, amount: float | Array, decay_factor: float = 1.0) -> None:
         """Count one step that keeps a share of the weights and then moves idle rows by `amount` times the weights."""
-        self.prepare(amount, keep)()
+        self.prepare(amount, decay_factor)()
 
     def _go_on(self, shrink: float, added: Array) -> None:
         self.now += 1
@@ -142,7 +142,7 @@ class IdleRows:
         constants: tuple[float, ...],
         input_dim: int,
         shrinks: bool = False,
-        placement: str = HOST,
+        placement: str = CPU,
     ):
         self.rule = rule
         self._slots = slots

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import place_like
+from fastembed_layer.backends.arrays import move_like
 from fastembed_layer.checks import warn_caller
 from fastembed_layer.placement.devices import format_bytes
 from fastembed_layer.tables.dense_view import DenseView
@@ -66,7 +66,7 @@ class PenalisedGradient(DenseView):
         """Return the whole ``(input_dim, output_dim)`` array."""
         dense = self.table.value * self.rows.dtype.type(self.share)
         summed = self.rows.sum_duplicates()
-        dense[place_like(summed.ids, dense)] += place_like(summed.values, dense)
+        dense[move_like(summed.ids, dense)] += move_like(summed.values, dense)
         return dense
 
     def copy(self) -> PenalisedGradient:

@@ -10,11 +10,11 @@ from fastembed_layer.backends.arrays import (
     allocate,
     as_contiguous,
     backend_for,
-    check_one_place,
+    check_one_device,
     move_array,
-    place_like,
+    move_like,
     placement_of,
-    to_host,
+    to_cpu,
 )
 from fastembed_layer.tables.dense_view import DenseView
 
@@ -42,12 +42,12 @@ class RowGradient(DenseView):
         ``ids[p]`` receives ``values[sources[p]]``: the ids of one bag share one vector, and no copy is made.
     scales : ndarray of the dtype of `values`, shape (n,), optional
         Factor of the vector of ``ids[p]``; without it, 1.
-    winners : ndarray of int32, shape (m, output_dim), optional
-        For bags of which only the largest values were kept: which place of the bag has won each column. It goes with
-        `sources` and `places`.
-    places : ndarray of int32, shape (n,), optional
-        Place of ``ids[p]`` in its bag. It receives those columns c of its vector for which
-        ``winners[sources[p], c] == places[p]``, and nothing in the others.
+    argmax : ndarray of int32, shape (m, output_dim), optional
+        For bags of which only the largest values were kept: which position of the bag has won each column. It goes with
+        `sources` and `bag_positions`.
+    bag_positions : ndarray of int32, shape (n,), optional
+        DeviceChoice of ``ids[p]`` in its bag. It receives those columns c of its vector for which
+        ``argmax[sources[p], c] == bag_positions[p]``, and nothing in the others.
 
     Raises
     ------
@@ -76,16 +76,18 @@ class RowGradient(DenseView):
         shape: tuple[int, int],
         sources: Array | None = None,
         scales: Array | None = None,
-        winners: Array | None = None,
-        places: Array | None = None,
+        argmax: Array | None = None,
+        bag_positions: Array | None = None,
     ):
-        check_one_place(ids=ids, values=values, sources=sources, scales=scales, winners=winners, places=places)
+        check_one_device(
+            ids=ids, values=values, sources=sources, scales=scales, argmax=argmax, bag_positions=bag_positions
+        )
         self.ids = _checked_ids(ids)
         self.values = _checked_values(values, int(shape[1]))
         self.shape = (int(shape[0]), int(shape[1]))
         self.sources = None if sources is None else _checked_sources(sources, len(self.ids), len(self.values))
         self.scales = None if scales is None else _checked_scales(scales, len(self.ids))
-        self.winners, self.places = _checked_winners(winners, places, self)
+        self.argmax, self.bag_positions = _checked_argmax(argmax, bag_positions, self)
         if sources is None and len(self.ids) != len(self.values):
             raise ValueError(
                 "`values` must hold one gradient vector per id. "
@@ -127,22 +129,22 @@ class RowGradient(DenseView):
         return sum(array.nbytes for array in self._arrays() if array is not None)
 
     def expand(self) -> RowGradient:
-        """Return the same gradient with one vector per id (`sources`, `scales` and `winners` applied)."""
+        """Return the same gradient with one vector per id (`sources`, `scales` and `argmax` applied)."""
         if self.sources is None and self.scales is None:
             return self
         values = self.values if self.sources is None else self.values[self.sources]
-        if self.winners is not None and self.places is not None:
-            values = np.where(self.winners[self.sources] == self.places[:, None], values, values.dtype.type(0))
+        if self.argmax is not None and self.bag_positions is not None:
+            values = np.where(self.argmax[self.sources] == self.bag_positions[:, None], values, values.dtype.type(0))
         if self.scales is not None:
             values = values * self.scales[:, None].astype(values.dtype, copy=False)
         return RowGradient(self.ids, values, self.shape)
 
     def select(self, kept: Array) -> RowGradient:
         """Return the part of the gradient that belongs to the ids where `kept` is True; shared vectors stay shared."""
-        ids, values, *of_each = (self.ids, self.values, self.sources, self.scales, self.places)
-        sources, scales, places = (None if array is None else array[kept] for array in of_each)
+        ids, values, *of_each = (self.ids, self.values, self.sources, self.scales, self.bag_positions)
+        sources, scales, bag_positions = (None if array is None else array[kept] for array in of_each)
         values = values[kept] if sources is None else values
-        return RowGradient(ids[kept], values, self.shape, sources, scales, self.winners, places)
+        return RowGradient(ids[kept], values, self.shape, sources, scales, self.argmax, bag_positions)
 
     def with_ids(self, ids: Array, input_dim: int) -> RowGradient:
         """Return the same vectors for other ids, one for each, of a table of so many rows."""
@@ -179,7 +181,7 @@ class RowGradient(DenseView):
 
     def distinct_ids(self) -> Array:
         """Return every id once, ascending, on the host."""
-        ids = np.sort(to_host(self.ids))  # for 200,000 ids np.unique took five times as long
+        ids = np.sort(to_cpu(self.ids))  # for 200,000 ids np.unique took five times as long
         return ids[np.append(True, ids[1:] != ids[:-1])] if len(ids) else ids
 
     def to_dense(self) -> Array:
@@ -204,7 +206,7 @@ class RowGradient(DenseView):
         if other.shape != self.shape:
             raise ValueError(f"Gradients of different tables cannot be added. Received: {self.shape}, {other.shape}.")
         if not isinstance(other, RowGradient):
-            return self.to_dense() + place_like(other, self.ids)
+            return self.to_dense() + move_like(other, self.ids)
         return _join(self, other.to(placement_of(self.ids)))
 
     __radd__ = __add__
@@ -218,7 +220,7 @@ class RowGradient(DenseView):
 
     def _arrays(self) -> tuple[Array | None, ...]:
         """The arrays in the order of the arguments, `shape` left out."""
-        return self.ids, self.values, self.sources, self.scales, self.winners, self.places
+        return self.ids, self.values, self.sources, self.scales, self.argmax, self.bag_positions
 
     def __repr__(self) -> str:
         return f"<RowGradient of {len(self)} ids for a table of shape {self.shape}, {self.dtype}>"
@@ -226,36 +228,36 @@ class RowGradient(DenseView):
 
 def _join(left: RowGradient, right: RowGradient) -> RowGradient:
     """Put two gradients one after the other; vectors that ids share stay shared."""
-    sources, scales, winners, places = None, None, None, None
-    won = left.winners is not None or right.winners is not None
+    sources, scales, argmax, bag_positions = None, None, None, None
+    won = left.argmax is not None or right.argmax is not None
     if won or left.sources is not None or right.sources is not None:
         sources = np.concatenate([_sources_of(left), _sources_of(right) + len(left.values)])
     if left.scales is not None or right.scales is not None:
         scales = np.concatenate([_scales_of(left), _scales_of(right)])
     if won:
-        winners = np.concatenate([_winners_of(left), _winners_of(right)])
-        places = np.concatenate([_places_of(left), _places_of(right)])
+        argmax = np.concatenate([_argmax_of(left), _argmax_of(right)])
+        bag_positions = np.concatenate([_bag_positions_of(left), _bag_positions_of(right)])
     ids, values = np.concatenate([left.ids, right.ids]), np.concatenate([left.values, right.values])
-    return RowGradient(ids, values, left.shape, sources, scales, winners, places)
+    return RowGradient(ids, values, left.shape, sources, scales, argmax, bag_positions)
 
 
 def _sources_of(gradient: RowGradient) -> Array:
-    return place_like(np.arange(len(gradient)), gradient.ids) if gradient.sources is None else gradient.sources
+    return move_like(np.arange(len(gradient)), gradient.ids) if gradient.sources is None else gradient.sources
 
 
 def _scales_of(gradient: RowGradient) -> Array:
     if gradient.scales is not None:
         return gradient.scales
-    return place_like(np.ones(len(gradient), gradient.dtype), gradient.ids)
+    return move_like(np.ones(len(gradient), gradient.dtype), gradient.ids)
 
 
-def _winners_of(gradient: RowGradient) -> Array:
-    """The winners; without them place 0, where all ids are then, has won every column."""
-    return np.zeros_like(gradient.values, np.int32) if gradient.winners is None else gradient.winners
+def _argmax_of(gradient: RowGradient) -> Array:
+    """The argmax; without them position 0, where all ids are then, has won every column."""
+    return np.zeros_like(gradient.values, np.int32) if gradient.argmax is None else gradient.argmax
 
 
-def _places_of(gradient: RowGradient) -> Array:
-    return np.zeros_like(gradient.ids, np.int32) if gradient.places is None else gradient.places
+def _bag_positions_of(gradient: RowGradient) -> Array:
+    return np.zeros_like(gradient.ids, np.int32) if gradient.bag_positions is None else gradient.bag_positions
 
 
 def _checked_ids(ids: Any) -> Array:
@@ -295,22 +297,24 @@ def _checked_scales(scales: Any, n_ids: int) -> Array:
     return scales
 
 
-def _checked_winners(winners: Any, places: Any, gradient: RowGradient) -> tuple[Array | None, Array | None]:
+def _checked_argmax(argmax: Any, bag_positions: Any, gradient: RowGradient) -> tuple[Array | None, Array | None]:
     """Kernels do not check bounds, so shapes are checked here; what the numbers are cannot do harm."""
-    if winners is None and places is None:
+    if argmax is None and bag_positions is None:
         return None, None
-    if winners is None or places is None or gradient.sources is None:
-        raise ValueError("`winners` of a row gradient go with `places` and `sources`. Received: only some of them.")
-    winners, places = as_contiguous(winners), as_contiguous(places)
+    if argmax is None or bag_positions is None or gradient.sources is None:
+        raise ValueError(
+            "`argmax` of a row gradient go with `bag_positions` and `sources`. Received: only some of them."
+        )
+    argmax, bag_positions = as_contiguous(argmax), as_contiguous(bag_positions)
     for name, array, shape in (
-        ("winners", winners, gradient.values.shape),
-        ("places", places, gradient.ids.shape),
+        ("argmax", argmax, gradient.values.shape),
+        ("bag_positions", bag_positions, gradient.ids.shape),
     ):
         if array.dtype.kind not in "iu":
             raise TypeError(f"`{name}` of a row gradient must be integers. Received: dtype {array.dtype}.")
         if array.shape != shape:
             raise ValueError(f"`{name}` of a row gradient must have the shape {shape}. Received: {array.shape}.")
-    return winners.astype(np.int32, copy=False), places.astype(np.int32, copy=False)
+    return argmax.astype(np.int32, copy=False), bag_positions.astype(np.int32, copy=False)
 
 
 def _checked_values(values: Any, output_dim: int) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import HOST, move_array
+from fastembed_layer.backends.arrays import CPU, move_array
 
 Array = np.ndarray[Any, Any]
 Rows = slice | Array
@@ -33,7 +33,7 @@ class RowRates:
 
     def factors_on(self, placement: str) -> Array | None:
         """Return the factors where a table lives; they are copied there once."""
-        if self.factors is None or placement == HOST:
+        if self.factors is None or placement == CPU:
             return self.factors
         if placement not in self._moved:
             self._moved[placement] = move_array(self.factors, placement)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import to_host
+from fastembed_layer.backends.arrays import to_cpu
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.tables.block_sums import sum_blocks
 from fastembed_layer.tables.table import Table
@@ -52,9 +52,9 @@ class RunningSquares:
         """Before a step: leave the rows out that it will write; each is named once."""
         self.moving -= _squares_of(table, row_ids)
 
-    def put_back(self, table: Table, row_ids: Array, keep: float) -> None:
+    def put_back(self, table: Table, row_ids: Array, decay_factor: float) -> None:
         """After a step that has kept a share of all other rows: add the rows that it has written."""
-        self.moving = self.moving * keep**2 + _squares_of(table, row_ids)
+        self.moving = self.moving * decay_factor**2 + _squares_of(table, row_ids)
         self._steps += 1
 
 
@@ -67,9 +67,9 @@ def sum_squares(table: Table) -> float:
 
 def _squares_of(table: Table, row_ids: Array | None) -> float:
     """Sum the squares of some rows, as they are after their idle steps, or of a table that is up to date."""
-    places = range(0, table.input_dim if row_ids is None else len(row_ids), ROWS)
+    starts = range(0, table.input_dim if row_ids is None else len(row_ids), ROWS)
     if row_ids is None:
-        blocks = (to_host(table.storage[begin : begin + ROWS]) for begin in places)
+        blocks = (to_cpu(table.write_back()[begin : begin + ROWS]) for begin in starts)
     else:
-        blocks = (backend_of(table).gather_rows(table, row_ids[begin : begin + ROWS]) for begin in places)
+        blocks = (backend_of(table).gather_rows(table, row_ids[begin : begin + ROWS]) for begin in starts)
     return math.fsum(sum_blocks(np.square, block) for block in blocks)

@@ -1,27 +1,23 @@
-"""The weights of layers: `Parameter`, an array that is trained, and `Table`, the one whose rows ids select."""
+"""`Table`: the parameter whose rows ids select."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import (
-    HOST,
     allocate,
     backend_for,
     copy_blocks,
-    is_on_host,
-    move_array,
     placement_of,
-    to_host,
 )
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.placement.devices import check_device
 from fastembed_layer.placement.memory import describe_lack, estimate_memory
-from fastembed_layer.tables.guard import Guard, change
+from fastembed_layer.tables.guard import change
 from fastembed_layer.tables.idle_rows import IdleRows
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_cache import make_cache
 from fastembed_layer.tables.row_indexing import read_rows
 
@@ -31,127 +27,6 @@ if TYPE_CHECKING:
     from fastembed_layer.tables.running_squares import RunningSquares
 
 Array = np.ndarray[Any, Any]
-
-
-class Parameter:
-    """A named array that an optimizer may train.
-
-    Parameters
-    ----------
-    value : ndarray
-        The array itself; it is kept, not copied.
-    name : str
-        Name of the weight, such as ``"kernel"``.
-    trainable : bool
-        Whether optimizers are handed this parameter.
-
-    Attributes
-    ----------
-    array : ndarray
-        The memory itself. For a table with a cache it may be behind `storage`.
-    placement : str
-        Where it lives.
-    """
-
-    placement = HOST
-    constraint: Callable[[Array], Array] | None = None
-
-    def __init__(self, value: Array, name: str = "parameter", trainable: bool = True):
-        self.array = value
-        self.name = name
-        self.trainable = trainable
-        self.guard = Guard()
-
-    @property
-    def storage(self) -> Array:
-        """The array. For a table whose rows have been idle it may be behind `value`."""
-        return self.array
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether the array may be written, and so trained."""
-        return bool(getattr(self.array.flags, "writeable", True))
-
-    @property
-    def value(self) -> Array:
-        """The array itself, up to date; optimizers write it in place, so `numpy` gives a snapshot."""
-        return self.storage
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Element type of the array."""
-        return self.array.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return self.array.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.array.size
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the array, slots of optimizers not counted."""
-        return self.array.nbytes
-
-    def settle(self) -> None:
-        """Copy back what a cache holds; only tables have one."""
-
-    def numpy(self) -> Array:
-        """Return a copy of the current value."""
-        return self.value.copy() if self.placement == HOST else move_array(self.value, HOST)
-
-    def assign(self, value: Any) -> None:
-        """Overwrite the array in place.
-
-        Raises
-        ------
-        ValueError
-            If the shape of `value` differs.
-        """
-        value = np.asarray(value) if is_on_host(value) else value
-        if value.shape != self.shape:
-            raise ValueError(
-                f"`value` for the weight {self.name!r} must have the shape {self.shape}. Received: {value.shape}."
-            )
-        change(self.guard, lambda: self._overwrite(value))
-
-    def _overwrite(self, value: Array) -> None:
-        if self.placement == HOST:
-            self.value[...] = to_host(value)
-        else:
-            copy_blocks(self.value, value.astype(self.dtype, copy=False))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(to_host(self.value), dtype=dtype, copy=copy)
-
-    def __getitem__(self, key: Any) -> Any:
-        """Return elements of the current value, as numpy indexing does; on a device they are copied to the host."""
-        if self.placement == HOST:
-            return self.value[key]
-        return to_host(self.value[move_array(key, self.placement) if isinstance(key, np.ndarray) else key])
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy, or what is written to a file, has locks of its own."""
-        return {name: value for name, value in vars(self).items() if name != "guard"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self.guard = Guard()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r} {self.shape} {self.dtype} on {self.placement}>"
 
 
 class Table(Parameter):
@@ -195,23 +70,17 @@ class Table(Parameter):
         self.squares: RunningSquares | None = None
 
     @property
-    def storage(self) -> Array:
-        """The matrix, after a cache has been emptied. Idle rows may be behind `value`."""
-        self.settle()
-        return self.array
-
-    @property
     def value(self) -> Array:
         """The matrix itself, after every idle row has been brought up to date."""
         self.finish()
         self.squares = None  # the caller may write into it
-        return self.storage
+        return self.array
 
     def finish(self) -> None:
         """Bring all idle rows up to date, in one parallel pass over the table; without idle rows nothing is done."""
         if self.idle is not None and not self.idle.is_finished:
             change(self.guard, self._finish_rows)
-        self.settle()
+        self.write_back()
 
     def _finish_rows(self) -> None:
         """Do the work of `finish`, unless another thread has done it meanwhile."""
@@ -219,12 +88,19 @@ class Table(Parameter):
             backend_of(self).finish_rows(self)
             self.idle.finished_at = self.idle.clock.now
 
-    def settle(self) -> None:
-        """Copy back what the cache holds and empty it, so that the arrays of table and optimizer may be used."""
-        if self.cache is not None:
-            self.cache.settle()
+    def write_back(self) -> Array:
+        """Copy back what the cache holds and empty it, so that the arrays of table and optimizer may be used.
 
-    def over(self, array: Array) -> Table:
+        Returns
+        -------
+        array : ndarray, shape (input_dim, output_dim)
+            The matrix; idle rows may be behind `value`.
+        """
+        if self.cache is not None:
+            self.cache.write_back()
+        return self.array
+
+    def with_array(self, array: Array) -> Table:
         """Return a table of the same name over other memory, without idle rows, rates or a cache."""
         return Table(array, self.name, self.trainable)
 
@@ -237,7 +113,7 @@ class Table(Parameter):
 
     def drop_cache(self) -> None:
         """End the cache: what has been trained is copied back to the host. Without one nothing is done."""
-        self.settle()
+        self.write_back()
         if self.cache is not None:
             left, self.cache = self.cache.placement, None
             backend_for(left).release_blocks()
@@ -282,12 +158,12 @@ class Table(Parameter):
         change(self.guard, lambda: self._move(placement))
 
     def _move(self, placement: str) -> None:
-        storage = allocate(self.shape, self.dtype, placement)
-        copy_blocks(storage, self.storage)
+        array = allocate(self.shape, self.dtype, placement)
+        copy_blocks(array, self.write_back())
         if self.idle is not None:
             self.idle.move(placement)
         self.drop_cache()
-        left, self.array, self.placement = self.placement, storage, placement
+        left, self.array, self.placement = self.placement, array, placement
         backend_for(left).release_blocks()
 
     def __getitem__(self, key: Any) -> Any:
@@ -297,7 +173,7 @@ class Table(Parameter):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what is written to a file, has no cache."""
-        self.settle()
+        self.write_back()
         return {**super().__getstate__(), "cache": None}
 
     @property

@@ -7,7 +7,7 @@ import pytest
 
 from fastembed_layer import Embedding, RowGradient, optimizers
 from fastembed_layer.backends.aligned import empty_aligned, zeros_aligned
-from fastembed_layer.backends.buffers import lend_array
+from fastembed_layer.backends.buffers import borrow_array
 
 
 @pytest.mark.parametrize("make", [empty_aligned, zeros_aligned])
@@ -27,5 +27,5 @@ def test_tables_slots_and_lent_arrays_start_at_cache_lines():
     table = Embedding(1000, 16).embeddings
     optimizer = optimizers.Adagrad()
     optimizer.apply_gradients([(RowGradient(np.array([1]), np.ones((1, 16), "float32"), (1000, 16)), table)])
-    arrays = [table.storage, *optimizer.slots_of(table).values(), lend_array((10_000, 16), "float32")]
+    arrays = [table.array, *optimizer.slots_of(table).values(), borrow_array((10_000, 16), "float32")]
     assert [array.ctypes.data % 64 for array in arrays] == [0, 0, 0]

@@ -13,12 +13,13 @@ from strategies import KERNEL_TYPES
 from training import make_trained, make_vocabularies, update_rows
 
 from fastembed_layer import RowGradient, set_threads
-from fastembed_layer.backends import cpu, sorting
+from fastembed_layer.backends import launch, sorting
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.optimizers import SGD
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -37,7 +38,7 @@ def many_threads(count: int) -> Iterator[list[int]]:
         return results
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpu, "run_parallel", run_noted)
+        patch.setattr(launch, "run_parallel", run_noted)
         patch.setattr(sorting, "KEYS_PER_THREAD", 16)
         patch.setattr(sorting, "SMALL_SORT", 32)
         previous = set_threads(count)
@@ -79,9 +80,9 @@ def test_lookups_have_the_same_bits_for_any_number_of_threads(input_dim: int) ->
     offsets = np.sort(np.append(np.random.default_rng(1).integers(0, 2_000, 99), [0, 2_000]))
     assert_all_alike(outcomes_by_threads(lambda: [BACKEND.gather_rows(table, ids)]))
     assert_all_alike(outcomes_by_threads(lambda: [BACKEND.gather_bags(table, ids, offsets, None)]))
-    winners = np.empty((100, 17), np.int32)
+    argmax = np.empty((100, 17), np.int32)
     assert_all_alike(
-        outcomes_by_threads(lambda: [BACKEND.gather_extremes(table, ids, offsets, None, "max", winners), winners])
+        outcomes_by_threads(lambda: [BACKEND.gather_max(table, ids, offsets, None, "max", argmax), argmax])
     )
     vectors = np.random.default_rng(2).standard_normal((2_000, 17)).astype("float32")
     gradient = RowGradient(ids, vectors, (input_dim, 17))
@@ -142,7 +143,7 @@ def test_bad_ids_are_refused_with_the_first_place_for_any_number_of_threads(dtyp
     refused: list[Callable[[], Any]] = [
         lambda: BACKEND.gather_rows(table, ids),
         lambda: BACKEND.gather_bags(table, ids, np.arange(101), None),
-        lambda: BACKEND.gather_extremes(table, ids, np.arange(101), None),
+        lambda: BACKEND.gather_max(table, ids, np.arange(101), None),
         lambda: BACKEND.dot_rows(table, gradient),
         lambda: BACKEND.group_gradient(gradient),
         lambda: BACKEND.sum_duplicates(gradient),

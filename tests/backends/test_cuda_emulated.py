@@ -239,7 +239,7 @@ def list_checking_operations(backend: Any) -> dict[str, Any]:
     return {
         "gather_rows": lambda ids: backend.gather_rows(table, ids),
         "gather_bags": lambda ids: backend.gather_bags(table, ids, bounds, None),
-        "gather_extremes": lambda ids: backend.gather_extremes(table, ids, bounds, None),
+        "gather_max": lambda ids: backend.gather_max(table, ids, bounds, None),
         "dot_rows": lambda ids: backend.dot_rows(table, gradient(ids)),
         "offset_ids": lambda ids: backend.offset_ids(ids.reshape(4, 1), np.array([0]), *vocabularies),
         "offset_bags": lambda ids: backend.offset_bags(ids, bounds[None], *vocabularies),
@@ -285,7 +285,7 @@ def test_steps_copy_the_rates_of_rows_to_the_device_once(monkeypatch: pytest.Mon
         grouped = BACKEND.group_gradient(RowGradient(np.array([1, 8]), np.ones((2, 3)), (9, 3)))
         BACKEND.update_rows(table, grouped, "sgd", [], (1.0,))
     assert copies == ["gpu:0"]
-    np.testing.assert_allclose(table.storage[[0, 1, 8], 0], [1, 1 - 3 * rates.factors[1], 1 - 3 * rates.factors[8]])
+    np.testing.assert_allclose(table.array[[0, 1, 8], 0], [1, 1 - 3 * rates.factors[1], 1 - 3 * rates.factors[8]])
 
 
 def test_every_rule_has_a_row_function_of_the_same_name() -> None:

@@ -253,8 +253,8 @@ def test_copies_arrive_whole_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
     memory = FakeMemory()
     whole = np.arange(70.0).reshape(7, 10)
     for source in (whole, whole[:, ::2], np.zeros((0, 3)), np.array(3.0)):
-        there = memory.from_host(source, 1)
-        assert_same_bits(memory.to_host(there), np.ascontiguousarray(source).reshape(source.shape))
+        there = memory.from_cpu(source, 1)
+        assert_same_bits(memory.to_cpu(there), np.ascontiguousarray(source).reshape(source.shape))
         assert memory.device_of(there) == 1
     assert set(memory.log) <= {1, "waited"}
 
@@ -262,8 +262,8 @@ def test_copies_arrive_whole_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("lockable", [0, 1 << 30])
 def test_a_copy_to_the_host_passes_through_locked_memory_if_the_system_gives_some(lockable: int) -> None:
     memory, whole = FakeMemory(), np.arange(12.0).reshape(3, 4)
-    there, memory.lockable = memory.from_host(whole, 1), lockable
-    here = memory.to_host(there)
+    there, memory.lockable = memory.from_cpu(whole, 1), lockable
+    here = memory.to_cpu(there)
     assert memory.locked == [96]
     assert here.base is None
     assert_same_bits(here, whole)
@@ -272,7 +272,7 @@ def test_a_copy_to_the_host_passes_through_locked_memory_if_the_system_gives_som
 def test_a_copy_of_more_than_a_block_locks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastembed_layer.backends.cuda.memory.BLOCK_BYTES", 95)
     memory, whole = FakeMemory(), np.arange(12.0).reshape(3, 4)
-    assert_same_bits(memory.to_host(memory.from_host(whole, 1)), whole)
+    assert_same_bits(memory.to_cpu(memory.from_cpu(whole, 1)), whole)
     assert memory.locked == []
 
 
@@ -281,10 +281,10 @@ def test_locked_memory_is_copied_from_and_to_directly() -> None:
     pinned = memory.empty_pinned((3, 4), "float32", 1)
     assert (pinned.shape, pinned.dtype, type(pinned)) == ((3, 4), np.dtype("float32"), np.ndarray)
     pinned[...] = np.arange(12).reshape(3, 4)
-    there = memory.from_host(pinned[:2], 1)
+    there = memory.from_cpu(pinned[:2], 1)
     assert NumberedArray.sent == before + 1
     pinned.fill(0)
-    assert memory.to_host(there, pinned[:2]) is not None
+    assert memory.to_cpu(there, pinned[:2]) is not None
     assert_same_bits(pinned, np.append(np.arange(8.0), np.zeros(4)).reshape(3, 4).astype("float32"))
     assert memory.locked == [48]
 

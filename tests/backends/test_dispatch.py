@@ -10,7 +10,7 @@ import pytest
 from fake_device import FakeArray, FakeDevice
 
 from fastembed_layer.backends.dispatch import BACKENDS, backend_for, backend_of
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 
 
 def test_a_placement_gets_the_backend_of_its_kind() -> None:
@@ -40,7 +40,7 @@ def test_a_new_backend_is_found_without_any_other_change(monkeypatch: pytest.Mon
 def test_ids_on_a_device_reach_a_table_on_the_host_by_ferry(fake_gpu: FakeDevice) -> None:
     parameter, ids = Parameter(np.zeros(2)), FakeArray(np.zeros(1, np.int64))
     assert backend_of(parameter, np.zeros(1, np.int64)) is backend_for("cpu:0")
-    assert type(backend_of(parameter, ids)).__name__ == "Ferry"
+    assert type(backend_of(parameter, ids)).__name__ == "Transfer"
 
 
 def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:

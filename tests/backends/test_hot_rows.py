@@ -48,8 +48,8 @@ def sum_by_row(gradient: SortedGradient) -> Array:
     keys, values, *in_bags = gradient
     positions = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
     count = int(positions.max(initial=-1)) + 1
-    sources, scales, winners, places = in_bags
-    vectors = gradient_vectors(np.zeros(count), values, sources, winners, places)
+    sources, scales, argmax, bag_positions = in_bags
+    vectors = gradient_vectors(np.zeros(count), values, sources, argmax, bag_positions)
     total = np.zeros((10, COLUMNS))
     for key, position in zip(keys.tolist(), positions.tolist(), strict=True):
         total[key >> 32] += vectors[position] * (1.0 if scales is None else scales[position])

@@ -43,7 +43,8 @@ from fastembed_layer.backends import sorting
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels.rules import RULES
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -120,34 +121,34 @@ def test_bags_whose_scales_cancel_are_zero(device: Device) -> None:
 @pytest.mark.parametrize("dtype", TABLE_TYPES)
 @pytest.mark.parametrize("has_scales", [False, True], ids=["plain", "scaled"])
 @given(data=st.data())
-def test_gather_extremes_keeps_the_first_of_the_largest(
+def test_gather_max_keeps_the_first_of_the_largest(
     device: Device, data: st.DataObject, dtype: str, has_scales: bool
 ) -> None:
     value = data.draw(matrices(INPUT_DIM, data.draw(st.sampled_from(DIMS)), dtype)).round(1)  # so that some are equal
     ids = data.draw(flat_ids(INPUT_DIM))
     scales = data.draw(matrices(len(ids), 1, dtype)).reshape(-1).round() if has_scales else None
     offsets, combiner = data.draw(bag_offsets(len(ids))), data.draw(st.sampled_from(["max", "min"]))
-    winners = np.empty((len(offsets) - 1, value.shape[1]), np.int32)
-    bags = device.gather_extremes(Table(value), ids, offsets, scales, combiner, winners)
-    expected, expected_winners = reference.gather_extremes(value, ids, offsets, scales, combiner)
-    np.testing.assert_array_equal(winners, expected_winners)
+    argmax = np.empty((len(offsets) - 1, value.shape[1]), np.int32)
+    bags = device.gather_max(Table(value), ids, offsets, scales, combiner, argmax)
+    expected, expected_argmax = reference.gather_max(value, ids, offsets, scales, combiner)
+    np.testing.assert_array_equal(argmax, expected_argmax)
     assert_close(bags, expected, TOLERANCE[dtype])
-    assert_same_bits(device.gather_extremes(Table(value), ids, offsets, scales, combiner), bags)
+    assert_same_bits(device.gather_max(Table(value), ids, offsets, scales, combiner), bags)
 
 
 @pytest.mark.parametrize("combiner", ["max", "min"])
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_an_extreme_of_what_is_not_a_number_is_not_a_number(device: Device, combiner: str, place: int) -> None:
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_an_extreme_of_what_is_not_a_number_is_not_a_number(device: Device, combiner: str, position: int) -> None:
     value = np.zeros((3, 17), "float32")
-    value[place] = np.nan
-    for winners in (None, np.empty((1, 17), np.int32)):
-        bags = device.gather_extremes(Table(value), np.arange(3), np.array([0, 3]), None, combiner, winners)
+    value[position] = np.nan
+    for argmax in (None, np.empty((1, 17), np.int32)):
+        bags = device.gather_max(Table(value), np.arange(3), np.array([0, 3]), None, combiner, argmax)
         assert np.isnan(bags).all()
-        assert winners is None or (winners == place).all()
+        assert argmax is None or (argmax == position).all()
 
 
 @pytest.mark.parametrize("dtype", TABLE_TYPES)
-@pytest.mark.parametrize("form", ["one vector per id", "one scaled vector per bag", "winners of one vector per bag"])
+@pytest.mark.parametrize("form", ["one vector per id", "one scaled vector per bag", "argmax of one vector per bag"])
 @given(data=st.data())
 def test_dot_rows_multiplies_rows_by_their_gradients(
     device: Device, data: st.DataObject, dtype: str, form: str
@@ -155,7 +156,7 @@ def test_dot_rows_multiplies_rows_by_their_gradients(
     gradient = data.draw(gradients(data.draw(st.sampled_from(DIMS)), dtype, form))
     value = data.draw(matrices(*gradient.shape, dtype))
     vectors = reference.gradient_vectors(
-        gradient.ids, gradient.values, gradient.sources, gradient.winners, gradient.places
+        gradient.ids, gradient.values, gradient.sources, gradient.argmax, gradient.bag_positions
     )
     products = device.dot_rows(Table(value), gradient)
     assert products.dtype == dtype
@@ -170,9 +171,9 @@ def test_no_bags_give_an_array_without_rows(device: Device) -> None:
 def make_directory(sets: int, ids: Array) -> tuple[Array, Array]:
     """A directory in which the sets of some ids hold them, as far as they have places, and stamps."""
     tags = np.full((sets, 32), -1)
-    for row_id, place in zip(ids, reference.find_places(tags, ids), strict=True):
-        ways = np.flatnonzero(tags[-1 - place] == -1)
-        tags[-1 - place, ways[-1:]] = row_id
+    for row_id, position in zip(ids, reference.find_locations(tags, ids), strict=True):
+        ways = np.flatnonzero(tags[-1 - position] == -1)
+        tags[-1 - position, ways[-1:]] = row_id
     return tags, np.random.default_rng(1).integers(0, 99, tags.shape)
 
 
@@ -183,14 +184,14 @@ def make_directory(sets: int, ids: Array) -> tuple[Array, Array]:
     id_type=st.sampled_from(KERNEL_TYPES),
     tick=st.sampled_from([None, 0, 200]),
 )
-def test_find_places_finds_the_rows_of_a_cache_and_stamps_them(
+def test_find_locations_finds_the_rows_of_a_cache_and_stamps_them(
     device: Device, sets: int, present: set[int], asked: list[int], id_type: str, tick: int | None
 ) -> None:
     tags, stamps = make_directory(sets, np.array(sorted(present), np.int64))
     before, ids = stamps.copy().reshape(-1), np.array(asked, id_type)
-    places = device.find_places(tags, stamps, ids, 300, tick)
-    assert places.tolist() == reference.find_places(tags, ids)
-    found, uses = np.unique(places[places >= 0], return_counts=True)
+    locations = device.find_locations(tags, stamps, ids, 300, tick)
+    assert locations.tolist() == reference.find_locations(tags, ids)
+    found, uses = np.unique(locations[locations >= 0], return_counts=True)
     before[found] = before[found] + uses if tick is None else tick
     assert_same_bits(stamps, before.reshape(sets, 32))
 
@@ -198,8 +199,8 @@ def test_find_places_finds_the_rows_of_a_cache_and_stamps_them(
 @pytest.mark.parametrize(("sets", "row_id"), [(1, 0), (7, 2**32 - 2), (2**20 + 1, 2**31 + 5)])
 def test_the_set_of_a_large_id_is_that_of_the_reference(device: Device, sets: int, row_id: int) -> None:
     tags, ids = np.full((sets, 32), -1), np.array([row_id, 1])
-    places = device.find_places(tags, np.zeros_like(tags), ids, 2**32 - 1, 1)
-    assert places.tolist() == reference.find_places(tags[:, :0], ids)
+    locations = device.find_locations(tags, np.zeros_like(tags), ids, 2**32 - 1, 1)
+    assert locations.tolist() == reference.find_locations(tags[:, :0], ids)
 
 
 vocabularies = st.builds(
@@ -365,15 +366,15 @@ def bad_id(kind: int | str, dtype: str) -> int:
     return {"least": int(limits.min), "most": int(limits.max)}[kind] if isinstance(kind, str) else kind
 
 
-BAD_PLACES = list(product(BAD_IDS, KERNEL_TYPES, (0, 40, 99)))
+BAD_POSITIONS = list(product(BAD_IDS, KERNEL_TYPES, (0, 40, 99)))
 
 
-@pytest.mark.parametrize(("kind", "dtype", "place"), BAD_PLACES, ids=str)
+@pytest.mark.parametrize(("kind", "dtype", "position"), BAD_POSITIONS, ids=str)
 def test_an_id_that_is_no_row_is_refused_with_its_place_and_changes_nothing(
-    device: Device, kind: int | str, dtype: str, place: int
+    device: Device, kind: int | str, dtype: str, position: int
 ) -> None:
     ids = (np.arange(100) % INPUT_DIM).astype(dtype)
-    ids[place] = bad_id(kind, dtype)
+    ids[position] = bad_id(kind, dtype)
     trained = make_trained("adagrad", np.ones((INPUT_DIM, 3), "float32"))
     before = trained.copy_bits()
     gradient = RowGradient(ids, np.ones((100, 3), "float32"), (INPUT_DIM, 3))
@@ -382,18 +383,18 @@ def test_an_id_that_is_no_row_is_refused_with_its_place_and_changes_nothing(
     refused: list[Callable[[], Any]] = [
         lambda: device.gather_rows(trained.table, ids),
         lambda: device.gather_bags(trained.table, ids, np.arange(101), None),
-        lambda: device.gather_extremes(trained.table, ids, np.arange(101), None),
+        lambda: device.gather_max(trained.table, ids, np.arange(101), None),
         lambda: device.dot_rows(trained.table, gradient),
         lambda: device.group_gradient(gradient),
         lambda: device.sum_duplicates(gradient),
         lambda: update_rows(device, trained, "adagrad", gradient),
-        lambda: device.find_places(tags, stamps, ids, INPUT_DIM),
+        lambda: device.find_locations(tags, stamps, ids, INPUT_DIM),
     ]
     for operation in refused:
         with pytest.raises(IdsOutOfRangeError) as caught:
             operation()
-        assert caught.value.position == place
-        assert str(caught.value) == f"indices[{place}] = {ids[place]} is not in [0, {INPUT_DIM})"
+        assert caught.value.position == position
+        assert str(caught.value) == f"indices[{position}] = {ids[position]} is not in [0, {INPUT_DIM})"
     assert_same_bits(stamps, old_stamps)
     for after, then in zip((trained.table.value, *trained.slots.values()), before, strict=True):
         assert_same_bits(after, then)
@@ -411,10 +412,10 @@ def test_an_id_beyond_its_own_vocabulary_is_refused_with_its_place(device: Devic
         (40, lambda: device.offset_ids(ids, np.array([0, 1]), row_offsets, sizes)),
         (20, lambda: device.offset_bags(ids.T.reshape(-1), offsets, row_offsets, sizes)),
     ]
-    for place, operation in refused:
+    for position, operation in refused:
         with pytest.raises(IdsOutOfRangeError) as caught:
             operation()
-        assert str(caught.value) == f"indices[{place}] = {value} is not in [0, 5)"
+        assert str(caught.value) == f"indices[{position}] = {value} is not in [0, 5)"
 
 
 def test_the_first_of_several_bad_ids_is_named(device: Device) -> None:

@@ -14,7 +14,8 @@ from emulated_cuda import make_backend
 
 from fastembed_layer import RowGradient, optimizers
 from fastembed_layer.backends import dispatch
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 ROWS, COLUMNS, COUNT = 20, 3, 60  # two rows of four lanes in a block
 OPTIMIZERS = (  # one whose lanes need one another, and the longest state
@@ -31,13 +32,13 @@ PLANTED = {
 def run_lookups(backend: Any, table: Table, ids: Any) -> None:
     """Every operation that reads a table."""
     offsets, scales = np.array([0, 0, 7, COUNT]), np.ones(COUNT, table.dtype)
-    winners, random = np.empty((3, COLUMNS), np.int32), np.random.default_rng(1)
+    argmax, random = np.empty((3, COLUMNS), np.int32), np.random.default_rng(1)
     backend.gather_rows(table, ids)
     backend.gather_bags(table, ids, offsets, scales, "mean", np.empty(3, table.dtype))
-    backend.gather_extremes(table, ids, offsets, scales, "max", winners)
+    backend.gather_max(table, ids, offsets, scales, "max", argmax)
     sources = np.repeat([1, 2], [7, COUNT - 7])
-    places = (np.arange(COUNT) % 7).astype(np.int32)
-    won = RowGradient(ids, random.normal(size=(3, COLUMNS)), table.shape, sources, None, winners, places)
+    bag_positions = (np.arange(COUNT) % 7).astype(np.int32)
+    won = RowGradient(ids, random.normal(size=(3, COLUMNS)), table.shape, sources, None, argmax, bag_positions)
     backend.dot_rows(table, won)
 
 
@@ -65,7 +66,7 @@ def run_others(backend: Any, ids: Any) -> None:
     backend.fill_random(np.empty((7, COLUMNS)), 5, "truncated_normal", (0.0, 1.0))
     tags, stamps = np.arange(64).reshape(2, 32), np.zeros((2, 32), np.int64)
     for tick in (3, None):
-        backend.find_places(tags, stamps, ids, ROWS, tick)
+        backend.find_locations(tags, stamps, ids, ROWS, tick)
 
 
 def run_two(backend: Any, ids: Any) -> None:

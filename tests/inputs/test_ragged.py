@@ -17,7 +17,7 @@ LISTS = st.lists(st.lists(st.integers(-5, 5), max_size=4), max_size=6)
 
 def take_lists(rows: list[list[int]], selection: Any) -> list[list[int]]:
     """The lists that a slice or an index array selects."""
-    return [rows[place] for place in np.arange(len(rows))[selection].tolist()]
+    return [rows[index] for index in np.arange(len(rows))[selection].tolist()]
 
 
 @given(rows=LISTS)
@@ -37,7 +37,7 @@ def test_a_selection_has_the_sequences_that_were_selected(rows: list[list[int]],
         st.one_of(
             st.slices(len(rows)),
             st.lists(st.integers(0, max(0, len(rows) - 1)), max_size=5 if rows else 0).map(
-                lambda places: np.array(places, np.int64)
+                lambda indices: np.array(indices, np.int64)
             ),
             st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)).map(lambda kept: np.array(kept, bool)),
         )

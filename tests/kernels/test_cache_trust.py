@@ -62,13 +62,13 @@ def test_a_file_that_others_may_write_is_not_read(tmp_path: Path, caplog: pytest
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("place", ["root", "folder"])
-def test_a_planted_kernel_is_not_run(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("index", ["root", "folder"])
+def test_a_planted_kernel_is_not_run(tmp_path: Path, index: str) -> None:
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o700)
     assert use_kernels(cache, PLANTED + USE).returncode == 0
     assert "PLANTED" in use_kernels(cache).stdout  # the user's own files are trusted, whatever they hold
-    for folder in [cache] if place == "root" else [path for path in cache.iterdir() if path.is_dir()]:
+    for folder in [cache] if index == "root" else [path for path in cache.iterdir() if path.is_dir()]:
         folder.chmod(0o777)
     done = use_kernels(cache)
     assert (done.returncode, done.stdout) == (0, "")

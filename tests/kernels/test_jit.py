@@ -34,8 +34,8 @@ def make_kernel() -> Any:
     @kernel
     def add_up(numbers: Any, begin: int, end: int) -> float:
         total = 0.0
-        for place in range(begin, end):
-            total += numbers[place]
+        for index in range(begin, end):
+            total += numbers[index]
         return total
 
     return add_up

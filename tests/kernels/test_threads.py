@@ -215,8 +215,8 @@ def test_ranges_follow_each_other_and_cover_everything(size: int, grain: int, co
 def test_ranges_are_worked_on_at_the_same_time() -> None:
     set_threads(4)
     together = threading.Barrier(4)
-    places = run_parallel(lambda begin, end: together.wait(PATIENCE), 4, 1)
-    assert sorted(places) == [0, 1, 2, 3]
+    arrivals = run_parallel(lambda begin, end: together.wait(PATIENCE), 4, 1)
+    assert sorted(arrivals) == [0, 1, 2, 3]
 
 
 def test_the_caller_works_on_the_first_range() -> None:

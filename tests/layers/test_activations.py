@@ -38,11 +38,11 @@ def test_pullback_equals_finite_differences(name: str, inputs: Array, d_output: 
     inputs = np.where(abs(inputs) < 1e-3, 1.0, inputs)  # off the kink of relu
     _, pull_back = activations.get(name)(inputs)
     expected, step = np.empty_like(inputs), 1e-5
-    for place in np.ndindex(inputs.shape):
+    for index in np.ndindex(inputs.shape):
         moved = np.zeros_like(inputs)
-        moved[place] = step
+        moved[index] = step
         difference = FORMULAS[name](inputs + moved) - FORMULAS[name](inputs - moved)
-        expected[place] = np.sum(d_output * difference) / (2 * step)
+        expected[index] = np.sum(d_output * difference) / (2 * step)
     np.testing.assert_allclose(pull_back(d_output), expected, rtol=1e-5, atol=1e-6)
 
 

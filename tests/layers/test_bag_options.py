@@ -17,7 +17,7 @@ from pullbacks import assert_pullback_agrees
 from reference import assert_close, assert_same_bits
 
 from fastembed_layer import EmbeddingBag, GradientTape, Ragged, optimizers, set_threads
-from fastembed_layer.backends import cpu
+from fastembed_layer.backends import launch
 from fastembed_layer.tape import Cotangents, record
 
 Array = np.ndarray[Any, Any]
@@ -105,30 +105,30 @@ def keep(case: Case) -> Kept:
                 positions.append(position)
             position += 1
         offsets.append(len(rows))
-    places = np.array(positions, int)
-    return Kept(np.array(rows, int), weights[places], np.array(offsets), places)
+    indices = np.array(positions, int)
+    return Kept(np.array(rows, int), weights[indices], np.array(offsets), indices)
 
 
 def combine(case: Case, table: Array) -> Array:
     kept, combiner = keep(case), case.options["combiner"]
     if combiner in SUMS:
         return reference.gather_bags(table, kept.rows, kept.offsets, kept.weights, combiner)
-    return reference.gather_extremes(table, kept.rows, kept.offsets, kept.weights, combiner)[0]
+    return reference.gather_max(table, kept.rows, kept.offsets, kept.weights, combiner)[0]
 
 
 def dense_gradient(case: Case, table: Array, d_bags: Array) -> Array:
     """The gradient of the table, as an array of its shape."""
     kept, combiner = keep(case), case.options["combiner"]
     d_table = np.zeros(table.shape)
-    winners = None
+    argmax = None
     if combiner not in SUMS:
-        winners = reference.gather_extremes(table, kept.rows, kept.offsets, kept.weights, combiner)[1]
+        argmax = reference.gather_max(table, kept.rows, kept.offsets, kept.weights, combiner)[1]
     for bag in range(len(d_bags)):
         own = slice(kept.offsets[bag], kept.offsets[bag + 1])
         weights = kept.weights[own]
         divisor = {"mean": weights.sum(), "sqrtn": np.sqrt((weights**2).sum())}.get(combiner, 1.0)
-        for place, (row, weight) in enumerate(zip(kept.rows[own], weights, strict=True)):
-            won = 1.0 if winners is None else winners[bag] == place
+        for index, (row, weight) in enumerate(zip(kept.rows[own], weights, strict=True)):
+            won = 1.0 if argmax is None else argmax[bag] == index
             d_table[row] += won * weight / divisor * d_bags[bag]
     return d_table
 
@@ -154,7 +154,7 @@ def test_bags_hold_what_the_options_leave_in_them(case: Case, dtype: str) -> Non
     layer = case.make(dtype)
     expected = combine(case, layer.embeddings.value)
     assert_close(layer(case.ragged, case.flat_weights), expected, 1e-6 if dtype == "float32" else 1e-12)
-    assert_same_bits(layer.embeddings.storage, VALUE.astype(dtype))
+    assert_same_bits(layer.embeddings.array, VALUE.astype(dtype))
 
 
 @settings(max_examples=60)
@@ -255,7 +255,7 @@ def test_exact_adam_trains_bags_like_its_dense_self_with_rows_that_freeze_and_th
 @pytest.mark.parametrize("combiner", COMBINERS)
 @pytest.mark.parametrize("update", ["exact", "lazy"])
 def test_the_bits_are_those_of_one_thread(combiner: str, update: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu, "BYTES_PER_THREAD", 256)
+    monkeypatch.setattr(launch, "BYTES_PER_THREAD", 256)
     random = np.random.default_rng(0)
     batches = [random.integers(-2, ROWS + 2, (200, 7)) for _ in range(4)]
     weights = random.uniform(0.5, 1.5, (200, 7))

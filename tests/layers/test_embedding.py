@@ -97,7 +97,7 @@ def test_lookups_write_nothing(ids: Array) -> None:
     layer(ids)
     with GradientTape():
         layer(ids)
-    assert_same_bits(layer.embeddings.storage, before)
+    assert_same_bits(layer.embeddings.array, before)
 
 
 def test_what_a_caller_keeps_is_not_overwritten_by_later_lookups() -> None:
@@ -152,7 +152,7 @@ def test_float32_ids_above_two_to_the_24_do_not_share_rows() -> None:
     ids = np.array([2**24, 2**24 + 1])
     with pytest.raises(TypeError, match="Pass an integer array"):
         layer(ids.astype(np.float32))
-    layer.embeddings.storage[ids, 0] = [1.0, 2.0]
+    layer.embeddings.array[ids, 0] = [1.0, 2.0]
     np.testing.assert_array_equal(layer(ids)[:, 0], [1.0, 2.0])
 
 
@@ -268,7 +268,7 @@ def test_rows_outside_the_batch_keep_their_bits_in_lazy_mode(name: str) -> None:
     for ids in ([1, 2, 2], [2, 49], [1]):
         optimizer.apply_gradients([(gradient_of(layer, np.array(ids)), layer.embeddings)])
     untouched = np.setdiff1d(np.arange(50), [1, 2, 49])
-    assert_same_bits(layer.embeddings.storage[untouched], before[untouched])
+    assert_same_bits(layer.embeddings.array[untouched], before[untouched])
 
 
 # The constructor
@@ -723,7 +723,7 @@ def test_an_id_out_of_range_anywhere_is_refused_and_changes_nothing(bad_id: int,
     ids[position] = bad_id
     with pytest.raises(IndexError, match=rf"indices\[{position % 5}\] = {bad_id} is not in \[0, 5\)"):
         layer(ids)
-    assert_same_bits(layer.embeddings.storage, before)
+    assert_same_bits(layer.embeddings.array, before)
 
 
 @pytest.mark.parametrize("bad_id", [5, -1, INT64.min, INT64.max])
@@ -733,7 +733,7 @@ def test_an_id_out_of_range_on_the_way_back_changes_nothing(bad_id: int) -> None
     gradient = RowGradient(np.array([1, bad_id]), np.ones((2, 3), np.float32), (5, 3))
     with pytest.raises(IndexError, match=rf"{bad_id} is not in \[0, 5\)"):
         optimizers.Adam().apply_gradients([(gradient, layer.embeddings)])
-    assert_same_bits(layer.embeddings.storage, before)
+    assert_same_bits(layer.embeddings.array, before)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int32", "int64"])
@@ -841,7 +841,7 @@ def test_weights_that_do_not_fit_are_refused_and_nothing_is_written(weights: Any
     before = layer.get_weights()[0]
     with pytest.raises(error, match=r"`weights`.*Received: "):
         layer.set_weights(weights)
-    assert_same_bits(layer.embeddings.storage, before)
+    assert_same_bits(layer.embeddings.array, before)
 
 
 def test_what_get_weights_returned_does_not_change_with_the_table() -> None:

@@ -53,7 +53,7 @@ def combine(table: Array, bags: Any, combiner: str, padding: int | None = None, 
     ids, scales = np.array([pair for bag in kept for pair in bag], float).reshape(-1, 2).T
     if combiner in SUMS:
         return reference.gather_bags(table, ids.astype(int), offsets, scales, combiner)
-    return reference.gather_extremes(table, ids.astype(int), offsets, scales, combiner)[0]
+    return reference.gather_max(table, ids.astype(int), offsets, scales, combiner)[0]
 
 
 def make_bag(**options: Any) -> EmbeddingBag:
@@ -108,11 +108,9 @@ def test_a_largest_value_trains_like_its_dense_gradient(optimizer: Any) -> None:
     assert not np.allclose(layers[0].get_weights()[0], table)
 
 
-def test_no_winners_are_kept_while_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_argmax_is_kept_while_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, kept = make_bag(combiner="min"), []
-    monkeypatch.setattr(
-        CpuBackend, "gather_extremes", lambda *arguments: kept.append(arguments[-1]) or np.zeros((1, 3))
-    )
+    monkeypatch.setattr(CpuBackend, "gather_max", lambda *arguments: kept.append(arguments[-1]) or np.zeros((1, 3)))
     layer([[1, 2]])
     assert kept == [None]
 
@@ -237,7 +235,7 @@ def test_weights_that_are_not_finite_are_refused_with_their_place(number: float)
             layer(ids, [[1.0, 1.0], [number]])
     with pytest.raises(ValueError, match=message.replace("+", r"\+")):
         layer([[1, 2], [3, 4]], np.array([[1.0, 1.0], [number, 2.0]]))
-    assert_same_bits(layer.embeddings.storage, before[0])
+    assert_same_bits(layer.embeddings.array, before[0])
 
 
 @pytest.mark.parametrize(
@@ -415,7 +413,7 @@ def test_an_id_out_of_range_is_refused_and_changes_nothing(bad_id: int, form: st
     bags: Any = [[1, 2], [bad_id, 3]]
     with pytest.raises(IndexError, match=rf"= {bad_id} is not in \[0, 7\) \(layer '.*', 1 of 4 ids are out of range"):
         layer(np.array(bags) if form == "array" else bags)
-    assert_same_bits(layer.embeddings.storage, before)
+    assert_same_bits(layer.embeddings.array, before)
 
 
 @pytest.mark.parametrize("combiner", ["mean", "max"])
@@ -424,14 +422,14 @@ def test_an_id_out_of_range_in_a_weighted_bag_is_refused(combiner: str) -> None:
     before = layer.get_weights()[0]
     with pytest.raises(IndexError, match=r"indices\[3\] = 7 is not in \[0, 7\)"):
         layer([[1, 2], [3, 7]], [[1.0, 1.0], [1.0, 1.0]])
-    assert_same_bits(layer.embeddings.storage, before)
+    assert_same_bits(layer.embeddings.array, before)
 
 
 @pytest.mark.parametrize("combiner", ["mean", "max"])
 def test_a_read_only_table_is_read_and_not_trained(combiner: str) -> None:
     layer = make_bag(combiner=combiner)
     expected = layer([[1, 2]])
-    layer.embeddings.storage.flags.writeable = False
+    layer.embeddings.array.flags.writeable = False
     with GradientTape() as tape:
         output = layer([[1, 2]])
     assert_same_bits(output, expected)

@@ -176,7 +176,7 @@ def write_bags(bags: Ragged, form: str) -> Any:
 def test_a_difference_of_one_bit_would_be_noticed() -> None:
     group = EmbeddingGroup(DIMS, 3, embeddings_initializer=first_values(3))
     group.build()
-    group.embeddings_of(2).storage[6, 1] = np.nextafter(group.embeddings_of(2).storage[6, 1], np.float32(2))
+    group.embeddings_of(2).array[6, 1] = np.nextafter(group.embeddings_of(2).array[6, 1], np.float32(2))
     with pytest.raises(AssertionError, match="bytes differ"):
         assert_trains_like_apart(group, [(list(ROWS.T), ROWS)], "sgd")
 
@@ -243,9 +243,9 @@ def test_the_table_of_a_feature_is_a_view_that_is_up_to_date() -> None:
     for sample in (0, 1, 1):
         _, gradients = train_once(group, ROWS[[sample]], np.ones((1, 3, 2), "float32"))
         optimizer.apply_gradients(gradients)
-    assert rows.value[0, 0] < rows.storage[0, 0] + 1e-3
+    assert rows.value[0, 0] < rows.array[0, 0] + 1e-3
     assert_same_bits(rows.numpy(), group.get_weights()[1])
-    assert np.shares_memory(rows.value, group.tables[0].storage)
+    assert np.shares_memory(rows.value, group.tables[0].array)
     rows.assign(np.zeros((3, 2)))
     assert not group(ROWS)[:, 1].any()
 
@@ -364,7 +364,7 @@ def test_an_id_of_another_vocabulary_is_refused_with_its_place(bad_id: int, outp
         with pytest.raises(IndexError, match=rf"^indices\[2,1\] = {bad_id} is not in \[0, 3\) {text}"):
             group(form)
     for table, then in zip(group.tables, before, strict=True):
-        assert_same_bits(table.storage, then)
+        assert_same_bits(table.array, then)
 
 
 def test_an_id_in_a_bag_is_refused_with_its_place_in_the_bag() -> None:
@@ -395,7 +395,7 @@ def test_offsets_of_a_feature_that_do_not_fit_its_ids_are_refused(offsets: list[
         with pytest.raises(ValueError, match=f"`offsets` {text}"):
             group(dict(zip("ab", pair, strict=True)) if form == "dict" else pair)
     for table, then in zip(group.tables, before, strict=True):
-        assert_same_bits(table.storage, then)
+        assert_same_bits(table.array, then)
 
 
 @pytest.mark.parametrize("combiner", [None, "mean", "max"])
@@ -417,24 +417,24 @@ def test_a_read_only_table_is_read_and_none_is_trained(combiner: str | None) -> 
     group = EmbeddingGroup(DIMS, [2, 3, 2], combiner=combiner, embeddings_initializer=first_values(3))
     expected, tables = group(ROWS), group.tables
     before = [table.numpy() for table in tables]
-    tables[1].storage.flags.writeable = False
+    tables[1].array.flags.writeable = False
     with GradientTape() as tape:
         output = group(ROWS)
     assert_same_bits(output, expected)
     with pytest.raises(ValueError, match=r"must be writable to be trained\. Received: a read-only array"):
         optimizers.Adagrad(0.1).apply_gradients(zip(tape.gradient(output, tables), tables, strict=True))
     for table, then in zip(tables, before, strict=True):
-        assert_same_bits(table.storage, then)
+        assert_same_bits(table.array, then)
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_bad_id_in_a_gradient_leaves_all_tables_as_they_were(place: int) -> None:
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_bad_id_in_a_gradient_leaves_all_tables_as_they_were(index: int) -> None:
     group = EmbeddingGroup(DIMS, [2, 3, 4], embeddings_initializer=first_values(3))
     group.build()
     _, gradients = train_once(group, ROWS, np.ones((4, 9), "float32"))
-    gradient, table = gradients[place]
+    gradient, table = gradients[index]
     bad = RowGradient(np.append(gradient.ids[1:], table.input_dim), gradient.values, gradient.shape)
-    gradients[place] = (bad, table)
+    gradients[index] = (bad, table)
     before = group.get_weights()
     with pytest.raises(IndexError):
         optimizers.Adam(0.1).apply_gradients(gradients)

@@ -9,7 +9,7 @@ import pytest
 from pullbacks import assert_pullback_agrees
 
 from fastembed_layer import Dense, Embedding, GradientTape, Layer
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tape import Cotangents
 
 Array = np.ndarray[Any, Any]

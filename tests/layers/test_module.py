@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastembed_layer import Dense, Embedding, Model, Module, Sequential
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 
 
 class Holder(Module):

@@ -65,11 +65,11 @@ def test_padding_neither_adds_to_a_bag_nor_counts_in_it(
     layer = make_layer(EmbeddingBag, combiner=combiner, padding_id=padding, mask_zero=masked)
     output, gradient = layer(lists), gradient_of(layer, lists)
     expected, expected_gradient = np.zeros((len(lists), COLUMNS)), np.zeros((ROWS, COLUMNS))
-    for place, bag in enumerate(lists):
+    for index, bag in enumerate(lists):
         kept = [row_id for row_id in bag if row_id not in left_out]
         divisor = {"sum": 1, "mean": len(kept), "sqrtn": np.sqrt(len(kept))}[combiner]
         for row_id in kept:
-            expected[place] += VALUE[row_id] / divisor
+            expected[index] += VALUE[row_id] / divisor
             expected_gradient[row_id] += 1 / divisor
     assert_close(output, expected, 1e-6)
     assert_close(gradient, expected_gradient, 1e-6)

@@ -89,13 +89,13 @@ def naive_row(loss: Any, target: Array, row: Array) -> float:
 def differentiate(loss: losses.Loss, y_true: Array, y_pred: Array, **weights: Any) -> Array:
     """Differentiate the reduced loss by central differences."""
     gradient, step = np.empty_like(y_pred), 1e-6
-    for place in np.ndindex(y_pred.shape):
+    for index in np.ndindex(y_pred.shape):
         ends = []
         for sign in (1, -1):
             moved = y_pred.copy()
-            moved[place] += sign * step
+            moved[index] += sign * step
             ends.append(loss(y_true, moved, **weights).sum())
-        gradient[place] = (ends[0] - ends[1]) / (2 * step)
+        gradient[index] = (ends[0] - ends[1]) / (2 * step)
     return gradient
 
 

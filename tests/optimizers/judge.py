@@ -38,6 +38,6 @@ def assert_touched_rows_follow_the_formula(optimizer: Optimizer, numbers: dict[s
 def assert_untouched_rows_keep_their_bits(optimizer: Optimizer) -> None:
     """Train some rows and compare the others, and their slots, byte for byte."""
     run: dict[str, Any] = run_touched_rows(optimizer, seed=3)
-    reference.assert_same_bits(run["table"].storage[UNTOUCHED], run["start"][UNTOUCHED])
+    reference.assert_same_bits(run["table"].array[UNTOUCHED], run["start"][UNTOUCHED])
     for name, slot in optimizer.slots_of(run["table"]).items():
         reference.assert_same_bits(slot[UNTOUCHED], first_slots(optimizer, run["start"].shape)[name][UNTOUCHED])

@@ -12,7 +12,8 @@ import pytest
 from fastembed_layer import RowGradient, optimizers
 from fastembed_layer.optimizers import Adam, AdamW, Lion, Optimizer, RMSprop
 from fastembed_layer.optimizers.arguments import argument_names
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 CLASSES = sorted(set(optimizers.OPTIMIZERS.classes.values()), key=lambda cls: cls.__name__)
 BELOW_ONE = math.nextafter(1.0, 0.0)
@@ -169,7 +170,7 @@ def assert_step_is_refused(cls: Any, gradient: Any, error: type[Exception], mess
     with pytest.raises(error, match=message):
         optimizer.apply_gradients([(good, tables[0]), (gradient, tables[1])])
     for table in tables:
-        np.testing.assert_array_equal(table.storage, 1.0)
+        np.testing.assert_array_equal(table.array, 1.0)
     assert optimizer.iterations == optimizer.skipped_steps == 0
     assert table.idle is None
 
@@ -220,7 +221,7 @@ def test_loss_scaling_skips_and_counts_every_step_that_overflowed(cls: Any, valu
     for count in (1, 2):
         optimizer.apply_gradients([(rows([1, value]), table)])
         assert (optimizer.iterations, optimizer.skipped_steps) == (0, count)
-    np.testing.assert_array_equal(table.storage, 1.0)
+    np.testing.assert_array_equal(table.array, 1.0)
     optimizer.apply_gradients([(rows([1, 1]), table)])
     assert (optimizer.iterations, optimizer.skipped_steps) == (1, 2)
 

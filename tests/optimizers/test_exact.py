@@ -24,7 +24,8 @@ from fastembed_layer import EmbeddingBag, GradientTape, RowGradient, constraints
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.optimizers.step.idle_series import centered_series, interpolation_weights
 from fastembed_layer.tables import idle_rows
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 ROWS, COLUMNS = 12, 5
 
@@ -222,11 +223,11 @@ def test_lookup_writes_nothing_and_finish_writes_what_the_lookup_saw(name, dense
     optimizer = getattr(optimizers, name)(0.01, **options)
     for ids, values in draw_steps(3, 30, "float32"):
         optimizer.apply_gradients([(RowGradient(ids, values, table.shape), table)])
-    before = table.storage.copy()
+    before = table.array.copy()
     seen = look_up(table).copy()
-    np.testing.assert_array_equal(table.storage, before)
+    np.testing.assert_array_equal(table.array, before)
     optimizer.finish(table)
-    np.testing.assert_array_equal(table.storage, seen)
+    np.testing.assert_array_equal(table.array, seen)
     np.testing.assert_array_equal(look_up(table), seen)
 
 
@@ -339,7 +340,7 @@ def test_another_optimizer_takes_over_a_finished_table():
     seen = look_up(table).copy()
     nothing = RowGradient(np.empty(0, np.int64), np.empty((0, COLUMNS)), table.shape)
     sgd.apply_gradients([(nothing, table)])
-    np.testing.assert_array_equal(table.storage, seen)
+    np.testing.assert_array_equal(table.array, seen)
     assert table.idle is None
 
 
@@ -422,7 +423,7 @@ def test_bags_of_idle_rows_and_their_gradients_are_those_of_a_finished_table(com
     for ids, values in draw_steps(12, 10, "float32"):
         optimizer.apply_gradients([(RowGradient(ids, values, (ROWS, COLUMNS)), layer.embeddings)])
     ids, weights = np.array([[3, 3, 0], [11, 5, 2]]), np.array([[0.5, 1.0, 2.0], [-1.0, 1.5, 0.25]], "float32")
-    behind = layer.embeddings.storage.copy()
+    behind = layer.embeddings.array.copy()
 
     def differentiate():
         with GradientTape() as tape:
@@ -431,9 +432,9 @@ def test_bags_of_idle_rows_and_their_gradients_are_those_of_a_finished_table(com
         return output, gradients[0].to_dense(), gradients[1]
 
     moving = differentiate()
-    np.testing.assert_array_equal(layer.embeddings.storage, behind)
+    np.testing.assert_array_equal(layer.embeddings.array, behind)
     layer.embeddings.finish()
-    assert not np.array_equal(layer.embeddings.storage, behind)
+    assert not np.array_equal(layer.embeddings.array, behind)
     for part, finished in zip(moving, differentiate(), strict=True):
         np.testing.assert_allclose(part, finished, rtol=1e-5, atol=1e-6)
 

@@ -37,9 +37,9 @@ def test_exact_mode_follows_the_dense_optimizer(device, name, dense, options):
     table = start_table("float64")
     judge = dense(table.numpy(), **options)
     train(table, getattr(optimizers, name)(schedule, **options), judge, draw_steps(1, 60, "float64"))
-    before = table.storage.copy()
+    before = table.array.copy()
     seen = look_up(table).copy()
-    assert_same_bits(table.storage, before)
+    assert_same_bits(table.array, before)
     assert_same_bits(table.value, seen)
     np.testing.assert_allclose(seen, judge.w, rtol=1e-9, atol=1e-9)
 
@@ -60,17 +60,17 @@ def test_combined_idle_rows_are_those_that_a_lookup_sees(device, name, dense, op
     for ids, values in draw_steps(12, 10, "float64"):
         apply(optimizer, table, ids, values)
     ids, offsets = np.array([3, 3, 0, 11, 5]), np.array([0, 2, 2, 5])
-    seen, winners = look_up(table)[ids], np.empty((3, COLUMNS), np.int32)
-    behind = table.storage.copy()
+    seen, argmax = look_up(table)[ids], np.empty((3, COLUMNS), np.int32)
+    behind = table.array.copy()
     bags = device.gather_bags(table, ids, offsets, None)
     np.testing.assert_allclose(bags, [seen[0] + seen[1], 0 * seen[0], seen[2] + seen[3] + seen[4]], rtol=1e-12)
-    largest = device.gather_extremes(table, ids, offsets, None, "max", winners)
+    largest = device.gather_max(table, ids, offsets, None, "max", argmax)
     np.testing.assert_array_equal(largest, [seen[0], 0 * seen[0], seen[2:].max(axis=0)])
-    np.testing.assert_array_equal(winners[2], seen[2:].argmax(axis=0))
+    np.testing.assert_array_equal(argmax[2], seen[2:].argmax(axis=0))
     vectors = np.random.default_rng(0).normal(size=(5, COLUMNS))
     products = device.dot_rows(table, RowGradient(ids, vectors, table.shape))
     np.testing.assert_allclose(products, (seen * vectors).sum(axis=1), rtol=1e-12, atol=1e-14)
-    assert_same_bits(table.storage, behind)
+    assert_same_bits(table.array, behind)
 
 
 @pytest.mark.parametrize(("name", "options"), FAMILIES, ids=str)
@@ -106,16 +106,16 @@ def test_bad_ids_are_refused_while_rows_are_idle(device):
     table, optimizer = start_table("float64"), optimizers.Adam(0.1)
     for ids, values in draw_steps(3, 5, "float64"):
         apply(optimizer, table, ids, values)
-    before, bad = table.storage.copy(), np.array([0, ROWS, -1])
+    before, bad = table.array.copy(), np.array([0, ROWS, -1])
     gradient = RowGradient(bad, np.ones((3, COLUMNS)), table.shape)
     refused = [
         lambda: device.gather_rows(table, bad),
         lambda: device.gather_bags(table, bad, np.array([0, 3]), None),
-        lambda: device.gather_extremes(table, bad, np.array([0, 3]), None),
+        lambda: device.gather_max(table, bad, np.array([0, 3]), None),
         lambda: device.dot_rows(table, gradient),
         lambda: apply(optimizer, table, bad, gradient.values),
     ]
     for operation in refused:
         with pytest.raises(IndexError, match=rf"\[1\] = {ROWS} is not in \[0, {ROWS}\)"):
             operation()
-    assert_same_bits(table.storage, before)
+    assert_same_bits(table.array, before)

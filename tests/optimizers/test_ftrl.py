@@ -53,7 +53,7 @@ def test_lazy_steps_with_shrinkage_are_not_those_of_keras() -> None:
 def test_every_row_is_that_of_keras_if_those_outside_the_first_batch_start_at_zero() -> None:
     """Keras sets them to zero itself."""
     table = start_table()
-    table.storage[[0, 2]] = 0
+    table.array[[0, 2]] = 0
     assert_follows_keras(make_optimizer("ftrl"), "ftrl", "rows", table)
 
 

@@ -12,7 +12,8 @@ from reference import assert_same_bits
 
 from fastembed_layer import RowGradient, constraints, optimizers, set_threads
 from fastembed_layer.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 CLASSES = [SGD, Adagrad, RMSprop, Adam]
 MAKERS: dict[str, Any] = {
@@ -185,7 +186,7 @@ def test_a_schedule_that_returns_no_rate_refuses_the_step_and_writes_nothing(mak
     optimizer.learning_rate = lambda step: rate
     with pytest.raises(ValueError, match=r"`learning_rate` must be a finite number.*at step 0"):
         optimizer.apply_gradients([(make_gradient(1, 2), table)])
-    assert_same_bits(table.storage, before)
+    assert_same_bits(table.array, before)
     assert optimizer.iterations == 0
 
 
@@ -203,7 +204,7 @@ def test_pairs_without_a_gradient_are_left_out() -> None:
     table, other = make_table(), make_table()
     before = other.numpy()
     SGD().apply_gradients([(make_gradient(1), table), (None, other)])
-    assert_same_bits(other.storage, before)
+    assert_same_bits(other.array, before)
 
 
 @pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS.keys())
@@ -239,13 +240,13 @@ def test_a_bad_id_in_the_second_table_leaves_the_first_one_as_it_was(maker: Any,
     tables = [make_table(1), make_table(2)]
     optimizer = maker()
     optimizer.apply_gradients([(make_gradient(0, 1), table) for table in tables])
-    tables_before = [table.storage.copy() for table in tables]
+    tables_before = [table.array.copy() for table in tables]
     slots_before = [{name: slot.copy() for name, slot in optimizer.slots_of(table).items()} for table in tables]
     with pytest.raises(IndexError, match=rf"{bad_id} is not in \[0, {SHAPE[0]}\)"):
         optimizer.apply_gradients([(make_gradient(3, 4), tables[0]), (make_gradient(1, bad_id), tables[1])])
     assert optimizer.iterations == 1
     for table, before, slots in zip(tables, tables_before, slots_before, strict=True):
-        assert_same_bits(table.storage, before)
+        assert_same_bits(table.array, before)
         for name, slot in optimizer.slots_of(table).items():
             assert_same_bits(slot, slots[name])
 
@@ -268,7 +269,7 @@ def test_a_gradient_of_the_wrong_shape_refuses_the_whole_step() -> None:
     wrong = make_gradient(1, shape=(SHAPE[0] + 1, SHAPE[1]))
     with pytest.raises(ValueError, match=r"gradient of the weight 'embeddings' must have its shape, \(6, 3\)"):
         SGD().apply_gradients([(make_gradient(1), first), (wrong, second)])
-    assert_same_bits(first.storage, before)
+    assert_same_bits(first.array, before)
 
 
 # Numbers that are none
@@ -293,8 +294,8 @@ def test_check_numerics_refuses_the_whole_step_naming_the_parameter(maker: Any, 
     bad = np.array([0, value, 1], np.float32)
     with pytest.raises(ValueError, match=r"weight 'kernel' must be finite with check_numerics=True.*of 3 values"):
         optimizer.apply_gradients([(make_gradient(1), table), (bad, kernel)])
-    assert_same_bits(table.storage, before)
-    assert_same_bits(kernel.storage, np.ones(3, np.float32))
+    assert_same_bits(table.array, before)
+    assert_same_bits(kernel.array, np.ones(3, np.float32))
     assert optimizer.iterations == 0
 
 
@@ -314,7 +315,7 @@ def test_a_constraint_along_rows_projects_the_touched_rows_only() -> None:
     before = table.numpy()
     SGD().apply_gradients([(make_gradient(1, 4, 4), table)])
     np.testing.assert_allclose(np.linalg.norm(table.value[[1, 4]], axis=1), 1, rtol=1e-5)
-    assert_same_bits(table.storage[[0, 2, 3, 5]], before[[0, 2, 3, 5]])
+    assert_same_bits(table.array[[0, 2, 3, 5]], before[[0, 2, 3, 5]])
 
 
 def test_a_constraint_along_the_vocabulary_projects_the_table() -> None:

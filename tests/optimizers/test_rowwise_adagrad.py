@@ -7,7 +7,8 @@ import pytest
 from judge import assert_touched_rows_follow_the_formula, assert_untouched_rows_keep_their_bits
 
 from fastembed_layer.optimizers import RowwiseAdagrad
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,8 +12,8 @@ from fastembed_layer import Embedding, device
 from fastembed_layer.backends.arrays import BACKENDS
 from fastembed_layer.placement.devices import (
     check_device,
+    current_choice,
     current_device,
-    current_place,
     default_device,
     explain_lack_of_gpu,
     format_bytes,
@@ -72,7 +72,7 @@ def test_without_a_backend_for_gpus_the_error_says_so(monkeypatch: pytest.Monkey
 
 def test_the_default_is_the_first_gpu_that_can_be_used(fake_gpu: FakeDevice) -> None:
     assert (default_device(), current_device()) == ("gpu:0", "gpu:0")
-    assert not current_place().is_chosen
+    assert not current_choice().is_chosen
     fake_gpu.reason = "There is no device."
     assert (default_device(), current_device()) == ("cpu:0", "cpu:0")
 
@@ -80,8 +80,8 @@ def test_the_default_is_the_first_gpu_that_can_be_used(fake_gpu: FakeDevice) -> 
 @pytest.mark.usefixtures("fake_gpu")
 def test_an_argument_wins_over_a_scope_and_a_scope_over_the_default() -> None:
     with device("gpu:1"):
-        assert current_place() == ("gpu:1", True)
-        assert current_place("cpu") == ("cpu:0", True)
+        assert current_choice() == ("gpu:1", True)
+        assert current_choice("cpu") == ("cpu:0", True)
 
 
 @pytest.mark.parametrize(

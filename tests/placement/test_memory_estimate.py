@@ -20,7 +20,7 @@ from fastembed_layer import (
     memory_estimate,
     optimizers,
 )
-from fastembed_layer.backends import host_memory
+from fastembed_layer.backends import cpu_memory
 from fastembed_layer.backends.arrays import allocate, copy_blocks, move_array
 from fastembed_layer.initializers import base
 from fastembed_layer.optimizers import SGD, Adagrad, Adam
@@ -58,7 +58,7 @@ def test_a_table_is_allocated_in_its_shape_and_type(dtype: str) -> None:
 
 
 def test_a_table_beyond_the_available_memory_is_refused_with_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_memory, "available_memory", lambda: 1 << 20)
+    monkeypatch.setattr(cpu_memory, "available_memory", lambda: 1 << 20)
     with pytest.raises(MemoryError) as caught:
         allocate_table((1_000_000, 64), "float32", "words")
     assert str(caught.value) == (
@@ -72,7 +72,7 @@ def test_a_table_beyond_the_available_memory_is_refused_with_the_estimate(monkey
 def test_a_table_that_no_machine_has_memory_for_is_a_memory_error(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], available: int | None
 ) -> None:
-    monkeypatch.setattr(host_memory, "available_memory", lambda: available)
+    monkeypatch.setattr(cpu_memory, "available_memory", lambda: available)
     with pytest.raises(MemoryError, match=rf"The table of the layer 'words' needs .* \({shape[0]} rows x {shape[1]}"):
         allocate_table(shape, "float64", "words")
 
@@ -84,7 +84,7 @@ def test_a_layer_without_memory_for_its_table_says_so_when_it_is_built() -> None
 
 
 def test_a_table_that_just_fits_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_memory, "available_memory", lambda: 24)
+    monkeypatch.setattr(cpu_memory, "available_memory", lambda: 24)
     assert allocate_table((3, 2), "float32", "words").nbytes == 24
     with pytest.raises(MemoryError):
         allocate_table((7, 1), "float32", "words")

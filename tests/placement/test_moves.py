@@ -33,7 +33,7 @@ from fastembed_layer.tables.table import Table
 ROWS, COLUMNS = 12, 4
 RNG = np.random.default_rng(5)
 VALUES = RNG.normal(size=(ROWS, COLUMNS)).astype("float32")
-PLACES = ("cpu:0", "gpu:0", "gpu:1")
+DEVICES = ("cpu:0", "gpu:0", "gpu:1")
 
 pytestmark = pytest.mark.usefixtures("fake_gpu")
 
@@ -61,17 +61,17 @@ def take_step(layer: Any, optimizer: Optimizer, ids: Any, d_rows: Any) -> None:
 # ---- Results live where the ids live
 
 
-@pytest.mark.parametrize("home", PLACES)
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("home", DEVICES)
+@pytest.mark.parametrize("target", DEVICES)
 @pytest.mark.parametrize("dtype", ["int32", "int64", "int8", "uint64"])
-def test_rows_live_where_the_ids_live(home: str, place: str, dtype: str) -> None:
+def test_rows_live_where_the_ids_live(home: str, target: str, dtype: str) -> None:
     layer, ids = make_layer(home), np.array([[3, 1], [1, 11]], dtype)
-    rows = layer(move_array(ids, place))
-    assert (placement_of(rows), rows.shape, layer.placement) == (place, (2, 2, COLUMNS), home)
+    rows = layer(move_array(ids, target))
+    assert (placement_of(rows), rows.shape, layer.placement) == (target, (2, 2, COLUMNS), home)
     np.testing.assert_array_equal(move_array(rows, "cpu:0"), VALUES[ids])
 
 
-@pytest.mark.parametrize("home", PLACES)
+@pytest.mark.parametrize("home", DEVICES)
 @pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn", "max", "min"])
 def test_bags_of_a_table_on_a_device_are_those_of_the_host(home: str, combiner: str) -> None:
     ids, weights = [[1, 2, 2], [], [11]], [[0.5, 1.0, -1.0], [], [2.0]]
@@ -80,13 +80,13 @@ def test_bags_of_a_table_on_a_device_are_those_of_the_host(home: str, combiner: 
     np.testing.assert_array_equal(layer(ids, weights), twin(ids, weights))
 
 
-@pytest.mark.parametrize("home", PLACES)
+@pytest.mark.parametrize("home", DEVICES)
 @pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn", "max"])
-@pytest.mark.parametrize("place", ["gpu:0", "gpu:1"])
-def test_bags_of_ids_on_a_device_give_bags_and_gradients_there(home: str, combiner: str, place: str) -> None:
+@pytest.mark.parametrize("target", ["gpu:0", "gpu:1"])
+def test_bags_of_ids_on_a_device_give_bags_and_gradients_there(home: str, combiner: str, target: str) -> None:
     ids, weights = np.array([[1, 2, 0], [11, 1, 2]]), RNG.normal(size=(2, 3)).astype("float32")
     results = []
-    for where, at in ((home, place), ("cpu:0", "cpu:0")):
+    for where, at in ((home, target), ("cpu:0", "cpu:0")):
         layer = make_layer(where, EmbeddingBag, combiner=combiner, mask_zero=True)
         given_ids, given = move_array(ids, at), move_array(weights, at)
         with GradientTape() as tape:
@@ -105,7 +105,7 @@ def test_ids_and_weights_of_bags_on_two_devices_are_refused() -> None:
         layer(to_device([[1, 2]]), np.ones((1, 2), "float32"))
 
 
-@pytest.mark.parametrize("home", PLACES)
+@pytest.mark.parametrize("home", DEVICES)
 @pytest.mark.parametrize("combiner", ["mean", "max"])
 def test_the_gradient_of_weights_of_a_bag_comes_from_the_device(home: str, combiner: str) -> None:
     def gradient_of(layer: Any) -> tuple[Any, Any]:
@@ -143,15 +143,15 @@ def test_a_group_of_features_works_on_a_device(combiner: str | None) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("home", PLACES)
-@pytest.mark.parametrize("place", ["gpu:0", "gpu:1"])
+@pytest.mark.parametrize("home", DEVICES)
+@pytest.mark.parametrize("target", ["gpu:0", "gpu:1"])
 @pytest.mark.parametrize(("combiner", "widths"), [(None, 3), (None, [3, 2, 3]), ("mean", [3, 2, 3]), ("max", 2)])
 def test_features_on_a_device_are_looked_up_and_trained_from_there(
-    home: str, place: str, combiner: str | None, widths: Any
+    home: str, target: str, combiner: str | None, widths: Any
 ) -> None:
     ids = np.array([[0, 3, 1], [4, 0, 1]])
     results, texts = [], []
-    for where, at in ((home, place), ("cpu:0", "cpu:0")):
+    for where, at in ((home, target), ("cpu:0", "cpu:0")):
         kinds = [initializers.RandomNormal(seed=seed) for seed in range(3)]
         group = EmbeddingGroup([5, 4, 2], widths, kinds, combiner, device=where, name="features")
         with GradientTape() as tape:
@@ -171,11 +171,11 @@ def test_features_on_a_device_are_looked_up_and_trained_from_there(
 
 def test_ids_out_of_range_are_the_same_error_on_every_device() -> None:
     texts = []
-    for home in PLACES:
-        for place in PLACES:
+    for home in DEVICES:
+        for target in DEVICES:
             layer = make_layer(home, name="words")
             with pytest.raises(IndexError) as caught:
-                layer(move_array(np.array([[1, ROWS]]), place))
+                layer(move_array(np.array([[1, ROWS]]), target))
             texts.append(str(caught.value))
     assert set(texts) == {
         "indices[0,1] = 12 is not in [0, 12) (layer 'words', 1 of 2 ids are out of range). Did you mean input_dim=13?"
@@ -183,11 +183,11 @@ def test_ids_out_of_range_are_the_same_error_on_every_device() -> None:
 
 
 @pytest.mark.parametrize("policy", ["zero", "clip", "wrap", 3])
-@pytest.mark.parametrize("place", PLACES)
-def test_policies_for_ids_out_of_range_hold_on_a_device(policy: Any, place: str) -> None:
+@pytest.mark.parametrize("target", DEVICES)
+def test_policies_for_ids_out_of_range_hold_on_a_device(policy: Any, target: str) -> None:
     ids, layers = np.array([[1, 40], [-1, 5]]), [make_layer(home, out_of_range=policy) for home in ("gpu:0", "cpu:0")]
     found, expected = [], []
-    for layer, results, where in zip(layers, (found, expected), (place, "cpu:0"), strict=True):
+    for layer, results, where in zip(layers, (found, expected), (target, "cpu:0"), strict=True):
         with pytest.warns(UserWarning, match="out of range"):
             results.append(move_array(layer(move_array(ids, where)), "cpu:0"))
     np.testing.assert_array_equal(found, expected)
@@ -217,8 +217,8 @@ def test_a_gradient_whose_arrays_are_apart_is_refused_with_the_places() -> None:
         RowGradient(to_device(ids), to_device(values, 1), (ROWS, COLUMNS))
 
 
-@pytest.mark.parametrize("left", PLACES)
-@pytest.mark.parametrize("right", PLACES)
+@pytest.mark.parametrize("left", DEVICES)
+@pytest.mark.parametrize("right", DEVICES)
 @pytest.mark.parametrize("form", ["plain", "bags", "won", "dense"])
 def test_gradients_of_different_places_add_up_where_the_first_lives(left: str, right: str, form: str) -> None:
     first, ids = RowGradient(np.array([1, 3]), VALUES[:2], (ROWS, COLUMNS)), np.array([3, 5])
@@ -288,15 +288,15 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
 @pytest.mark.filterwarnings("ignore:.* every row at every step")
 def test_moving_a_table_during_training_changes_no_bit(name: str, route: tuple[str, ...], ids_follow: bool) -> None:
     layer, twin, optimizer, other = make_layer("cpu:0"), make_layer("cpu:0"), OPTIMIZERS[name](), OPTIMIZERS[name]()
-    for place, (ids, d_rows) in zip(route, batches(6), strict=True):
-        assert layer.to(place) is layer
-        assert (layer.placement, placement_of(layer.embeddings.storage)) == (place, place)
+    for target, (ids, d_rows) in zip(route, batches(6), strict=True):
+        assert layer.to(target) is layer
+        assert (layer.placement, placement_of(layer.embeddings.array)) == (target, target)
         given = (to_device(ids), to_device(d_rows)) if ids_follow else (ids, d_rows)
         np.testing.assert_array_equal(move_array(layer(given[0]), "cpu:0"), twin(ids))
         take_step(layer, optimizer, *given)
         take_step(twin, other, ids, d_rows)
         slots = optimizer.slots.get(layer.embeddings, {})
-        assert {placement_of(slot) for slot in slots.values()} <= {place}
+        assert {placement_of(slot) for slot in slots.values()} <= {target}
     np.testing.assert_array_equal(layer.get_weights()[0], twin.get_weights()[0])
     assert optimizer.iterations == other.iterations
     if optimizer.averages.use_ema:
@@ -304,15 +304,15 @@ def test_moving_a_table_during_training_changes_no_bit(name: str, route: tuple[s
         np.testing.assert_array_equal(*(move_array(average, "cpu:0") for average in averages))
 
 
-ROUTES = st.lists(st.sampled_from(PLACES), min_size=1, max_size=8)
+ROUTES = st.lists(st.sampled_from(DEVICES), min_size=1, max_size=8)
 
 
 @given(route=ROUTES, name=st.sampled_from(["adam", "adagrad", "adamw", "ftrl"]), reads=st.sets(st.integers(0, 7)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_route_of_a_table_changes_no_bit(route: list[str], name: str, reads: set[int]) -> None:
     layer, twin, optimizer, other = make_layer("cpu:0"), make_layer("cpu:0"), OPTIMIZERS[name](), OPTIMIZERS[name]()
-    for step, (place, (ids, d_rows)) in enumerate(zip(route, batches(len(route)), strict=True)):
-        layer.to(place)
+    for step, (target, (ids, d_rows)) in enumerate(zip(route, batches(len(route)), strict=True)):
+        layer.to(target)
         take_step(layer, optimizer, ids, d_rows)
         take_step(twin, other, ids, d_rows)
         if step in reads:  # brings idle rows up to date
@@ -323,17 +323,17 @@ def test_any_route_of_a_table_changes_no_bit(route: list[str], name: str, reads:
 def test_two_optimizers_in_turns_move_their_slots_when_they_step() -> None:
     layer, twin = make_layer("cpu:0"), make_layer("cpu:0")
     pairs = [(Adam(0.1), Adam(0.1)), (Adagrad(0.1), Adagrad(0.1)), (Adam(0.2), Adam(0.2))]
-    places = ("gpu:0", "cpu:0", "gpu:1", "gpu:0", "cpu:0", "cpu:0", "gpu:0")
-    for step, (place, (ids, d_rows)) in enumerate(zip(places, batches(7), strict=True)):
-        layer.to(place)
+    devices = ("gpu:0", "cpu:0", "gpu:1", "gpu:0", "cpu:0", "cpu:0", "gpu:0")
+    for step, (target, (ids, d_rows)) in enumerate(zip(devices, batches(7), strict=True)):
+        layer.to(target)
         for moved, optimizer in zip((layer, twin), pairs[step % 3], strict=True):
             take_step(moved, optimizer, ids, d_rows)
     np.testing.assert_array_equal(layer.embeddings.numpy(), twin.embeddings.numpy())
 
 
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam", "ftrl", "averages"])
-@pytest.mark.parametrize("place", ["cpu:0", "gpu:0"])
-def test_frozen_rows_and_rates_of_rows_hold_on_a_device(optimizer: str, place: str) -> None:
+@pytest.mark.parametrize("target", ["cpu:0", "gpu:0"])
+def test_frozen_rows_and_rates_of_rows_hold_on_a_device(optimizer: str, target: str) -> None:
     rates = np.linspace(0.1, 1, ROWS)
     keywords = {"trainable_rows": slice(2, 9)} if optimizer == "ftrl" else {"row_rates": rates}
     layer, twin = make_layer("gpu:0", **keywords), make_layer("cpu:0", **keywords)
@@ -341,7 +341,7 @@ def test_frozen_rows_and_rates_of_rows_hold_on_a_device(optimizer: str, place: s
         layer, twin = make_layer("gpu:0", trainable_rows=[1, 2]), make_layer("cpu:0", trainable_rows=[1, 2])
     first, second = OPTIMIZERS[optimizer](), OPTIMIZERS[optimizer]()
     for step, (ids, d_rows) in enumerate(batches(6)):
-        take_step(layer, first, move_array(ids, place), move_array(d_rows, place))
+        take_step(layer, first, move_array(ids, target), move_array(d_rows, target))
         take_step(twin, second, ids, d_rows)
         if step == 3:
             layer.trainable_rows = twin.trainable_rows = [0, 3, 5, 7]
@@ -359,12 +359,12 @@ def test_factors_of_rows_are_copied_to_a_device_once(fake_gpu: FakeDevice) -> No
 @pytest.mark.filterwarnings("ignore:.* every row at every step")
 @pytest.mark.parametrize("constraint", ["non_neg", constraints.MaxNorm(0.5, axis=1), constraints.UnitNorm(axis=0)])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("place", ["cpu:0", "gpu:0"])
-def test_constraints_hold_on_a_device(constraint: Any, optimizer: str, place: str) -> None:
+@pytest.mark.parametrize("target", ["cpu:0", "gpu:0"])
+def test_constraints_hold_on_a_device(constraint: Any, optimizer: str, target: str) -> None:
     layer, twin = (make_layer(home, embeddings_constraint=constraint) for home in ("gpu:0", "cpu:0"))
     first, second = OPTIMIZERS[optimizer](), OPTIMIZERS[optimizer]()
     for ids, d_rows in batches(3):
-        take_step(layer, first, move_array(ids, place), move_array(d_rows, place))
+        take_step(layer, first, move_array(ids, target), move_array(d_rows, target))
         take_step(twin, second, ids, d_rows)
     np.testing.assert_array_equal(layer.embeddings.numpy(), twin.embeddings.numpy())
 
@@ -412,8 +412,8 @@ def test_a_table_used_from_two_places_in_one_step_gets_both_gradients() -> None:
 
 def test_a_dense_gradient_may_live_anywhere() -> None:
     tables = [make_layer(home).embeddings for home in ("gpu:0", "gpu:0", "cpu:0", "cpu:0")]
-    for table, place in zip(tables, ("cpu:0", "gpu:0", "gpu:1", "cpu:0"), strict=True):
-        Adam(0.1).apply_gradients([(move_array(VALUES, place), table)])
+    for table, target in zip(tables, ("cpu:0", "gpu:0", "gpu:1", "cpu:0"), strict=True):
+        Adam(0.1).apply_gradients([(move_array(VALUES, target), table)])
     for table in tables:
         np.testing.assert_array_equal(table.numpy(), tables[-1].numpy())
 

@@ -86,12 +86,12 @@ def draw_batch(random: np.random.Generator, count: int = 60) -> tuple[Array, Arr
     return ids, random.normal(size=(count, COLUMNS)).astype("float32")
 
 
-def take_step(layer: Any, optimizer: Optimizer, ids: Array, d_rows: Array, place: str = "cpu:0") -> Array:
+def take_step(layer: Any, optimizer: Optimizer, ids: Array, d_rows: Array, where: str = "cpu:0") -> Array:
     """Look up and train; returns the rows."""
-    rows, pull_back = layer.forward(layer.prepare(move_array(ids, place)))
-    [(table, gradient)] = pull_back(move_array(d_rows, place)).parameters
+    rows, pull_back = layer.forward(layer.prepare(move_array(ids, where)))
+    [(table, gradient)] = pull_back(move_array(d_rows, where)).parameters
     optimizer.apply_gradients([(gradient, table)])
-    assert placement_of(rows) == place
+    assert placement_of(rows) == where
     return move_array(rows, "cpu:0")
 
 
@@ -110,14 +110,14 @@ def assert_same_state(pair: tuple[Any, Any], optimizers: tuple[Optimizer, Optimi
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("n_rows", SIZES)
-@pytest.mark.parametrize(("policy", "place"), [("lru", "cpu:0"), ("lfu", "gpu:0")])
+@pytest.mark.parametrize(("policy", "where"), [("lru", "cpu:0"), ("lfu", "gpu:0")])
 def test_training_with_a_cache_has_the_bits_of_a_table_on_the_device(
-    gpu: FakeDevice, name: str, n_rows: int, policy: str, place: str
+    gpu: FakeDevice, name: str, n_rows: int, policy: str, where: str
 ) -> None:
     pair, both, random = make_pair(n_rows, policy), (OPTIMIZERS[name](), OPTIMIZERS[name]()), np.random.default_rng(3)
     for _ in range(8):
         batch = draw_batch(random)
-        rows = [take_step(layer, optimizer, *batch, place) for layer, optimizer in zip(pair, both, strict=True)]
+        rows = [take_step(layer, optimizer, *batch, where) for layer, optimizer in zip(pair, both, strict=True)]
         assert_same_bits(*rows)
     assert_same_state(pair, both)
     assert pair[0].embeddings.cache.hits > 0
@@ -135,13 +135,13 @@ def test_ids_whose_gradients_are_summed_in_pieces_have_the_same_bits_in_any_plac
 
 
 @pytest.mark.usefixtures("fake_gpu")
-@pytest.mark.parametrize("place", ["cpu:0", "gpu:0", "gpu:1"])
-def test_a_cache_on_a_second_device_takes_ids_from_anywhere(place: str) -> None:
+@pytest.mark.parametrize("where", ["cpu:0", "gpu:0", "gpu:1"])
+def test_a_cache_on_a_second_device_takes_ids_from_anywhere(where: str) -> None:
     pair, both, random = make_pair(1), (Adam(0.1), Adam(0.1)), np.random.default_rng(3)
     pair[0].cache_rows("gpu:1", 33)
     for _ in range(4):
         batch = draw_batch(random)
-        rows = [take_step(layer, optimizer, *batch, place) for layer, optimizer in zip(pair, both, strict=True)]
+        rows = [take_step(layer, optimizer, *batch, where) for layer, optimizer in zip(pair, both, strict=True)]
         assert_same_bits(*rows)
     assert_same_state(pair, both)
 
@@ -231,7 +231,7 @@ def test_whatever_happens_a_table_with_a_cache_is_the_table_on_the_device(
 
 
 @pytest.mark.usefixtures("fake_gpu")
-@pytest.mark.parametrize("part", [Columns.store, Columns.load, RowCache.settle, RowCache.note_update])
+@pytest.mark.parametrize("part", [Columns.store, Columns.load, RowCache.write_back, RowCache.note_update])
 def test_a_cache_that_forgets_a_copy_is_noticed(part: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     owner = Columns if part.__name__ in ("store", "load") else RowCache
     pair, both, random = make_pair(1), (Adagrad(0.1), Adagrad(0.1)), np.random.default_rng(3)
@@ -369,9 +369,9 @@ def test_rows_pass_through_locked_memory_in_pieces(monkeypatch: pytest.MonkeyPat
 def test_only_missing_rows_are_copied_and_hits_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, loads, load = make_pair(33)[0], [], Columns.load
 
-    def note(columns: Columns, ids: Array, places: Array) -> None:
+    def note(columns: Columns, ids: Array, locations: Array) -> None:
         loads.append(sorted(ids))
-        load(columns, ids, places)
+        load(columns, ids, locations)
 
     monkeypatch.setattr(Columns, "load", note)
     cache = layer.embeddings.cache
@@ -434,7 +434,7 @@ def test_what_is_written_to_the_table_reaches_the_cache_and_back() -> None:
     layer.set_weights([VALUES])
     assert_same_bits(layer(ids), VALUES[ids])
     Adagrad(0.5).apply_gradients([(RowGradient(ids, np.ones((3, 3), "float32"), VALUES.shape), table)])
-    assert (table.storage[ids] != VALUES[ids]).all()
+    assert (table.write_back()[ids] != VALUES[ids]).all()
 
 
 @pytest.mark.usefixtures("fake_gpu")
@@ -532,7 +532,7 @@ def test_a_step_without_memory_changes_nothing(fake_gpu: FakeDevice, name: str, 
         except MemoryError as error:
             failures.append(str(error))
         fake_gpu.failing = []
-        layer.embeddings.settle()
+        layer.embeddings.write_back()
 
     spoil_nothing(layer, twin, both, fail)
     assert len(failures) == 2

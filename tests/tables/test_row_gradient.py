@@ -10,7 +10,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import assert_close
-from strategies import INTEGER_TYPES, flat_ids, matrices, winners_and_places
+from strategies import INTEGER_TYPES, argmax_and_positions, flat_ids, matrices
 
 from fastembed_layer import RowGradient
 
@@ -21,19 +21,19 @@ SHAPE = (6, 3)
 
 @st.composite
 def gradients(draw: st.DrawFn, dtype: str = "float64") -> RowGradient:
-    """Gradients of a table of six rows, some with vectors that are shared, scaled, or for the winners of columns."""
+    """Gradients of a table of six rows, some with vectors that are shared, scaled, or for the argmax of columns."""
     ids = draw(flat_ids(SHAPE[0], draw(st.sampled_from(["int32", "int64"])), max_size=12))
     if draw(st.booleans()):
         return RowGradient(ids, draw(matrices(len(ids), SHAPE[1], dtype)), SHAPE)
     owners = st.lists(st.integers(0, 3), min_size=len(ids), max_size=len(ids))
     scales = draw(matrices(len(ids), 1, dtype)).reshape(-1) if draw(st.booleans()) else None
-    won = draw(winners_and_places(4, SHAPE[1], len(ids))) if draw(st.booleans()) else ()
+    won = draw(argmax_and_positions(4, SHAPE[1], len(ids))) if draw(st.booleans()) else ()
     return RowGradient(ids, draw(matrices(4, SHAPE[1], dtype)), SHAPE, np.array(draw(owners), np.int64), scales, *won)
 
 
 def arrays_of(gradient: RowGradient) -> list[Any]:
     """The arrays that a gradient is made of."""
-    return [getattr(gradient, name) for name in ("ids", "values", "sources", "scales", "winners", "places")]
+    return [getattr(gradient, name) for name in ("ids", "values", "sources", "scales", "argmax", "bag_positions")]
 
 
 def densify(gradient: RowGradient) -> Array:
@@ -107,10 +107,10 @@ def test_a_copy_is_of_the_same_form_and_has_memory_of_its_own(gradient: RowGradi
 
 
 def test_the_sum_of_two_gradients_of_bags_holds_one_vector_per_bag() -> None:
-    winners, places = np.zeros((1, 3), np.int32), np.zeros(4, np.int32)
+    argmax, bag_positions = np.zeros((1, 3), np.int32), np.zeros(4, np.int32)
     ids, sources = np.array([0, 4, 5, 1]), np.zeros(4, "int64")
     plain = RowGradient(ids, np.ones((1, 3), "float32"), SHAPE, sources)
-    won = RowGradient(ids, np.ones((1, 3), "float32"), SHAPE, sources, None, winners, places)
+    won = RowGradient(ids, np.ones((1, 3), "float32"), SHAPE, sources, None, argmax, bag_positions)
     for both in (plain + plain, plain + won, won + won):
         assert isinstance(both, RowGradient)
         assert both.values.shape == (2, 3)
@@ -224,17 +224,33 @@ def test_sources_and_scales_of_another_kind_are_a_type_error() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"winners": [[0, 0, 0]]}, ValueError, "go with `places` and `sources`"),
-        ({"places": [0]}, ValueError, "go with `places` and `sources`"),
-        ({"winners": [[0, 0, 0]], "places": [0], "sources": None}, ValueError, "go with `places` and `sources`"),
-        ({"winners": [[0, 0]], "places": [0]}, ValueError, r"`winners` .* the shape \(1, 3\)\. Received: \(1, 2\)"),
-        ({"winners": [[0, 0, 0]], "places": [0, 1]}, ValueError, r"`places` .* the shape \(1,\)\. Received: \(2,\)"),
-        ({"winners": [[0.0, 0, 0]], "places": [0]}, TypeError, "`winners` of a row gradient must be integers"),
-        ({"winners": [[0, 0, 0]], "places": [True]}, TypeError, "`places` of a row gradient must be integers"),
+        ({"argmax": [[0, 0, 0]]}, ValueError, "go with `bag_positions` and `sources`"),
+        ({"bag_positions": [0]}, ValueError, "go with `bag_positions` and `sources`"),
+        (
+            {"argmax": [[0, 0, 0]], "bag_positions": [0], "sources": None},
+            ValueError,
+            "go with `bag_positions` and `sources`",
+        ),
+        (
+            {"argmax": [[0, 0]], "bag_positions": [0]},
+            ValueError,
+            r"`argmax` .* the shape \(1, 3\)\. Received: \(1, 2\)",
+        ),
+        (
+            {"argmax": [[0, 0, 0]], "bag_positions": [0, 1]},
+            ValueError,
+            r"`bag_positions` .* the shape \(1,\)\. Received: \(2,\)",
+        ),
+        ({"argmax": [[0.0, 0, 0]], "bag_positions": [0]}, TypeError, "`argmax` of a row gradient must be integers"),
+        (
+            {"argmax": [[0, 0, 0]], "bag_positions": [True]},
+            TypeError,
+            "`bag_positions` of a row gradient must be integers",
+        ),
     ],
     ids=str,
 )
-def test_winners_that_do_not_fit_are_refused(given: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_an_argmax_that_does_not_fit_is_refused(given: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         RowGradient(np.array([1]), np.ones((1, 3)), SHAPE, **{"sources": np.array([0]), **given})
 

@@ -2,7 +2,7 @@
 
 Arrays are those of the backend, numpy's on the CPU; only the series of clocks stay on the host, and the rates of rows
 may.
-`ids` are one-dimensional, contiguous, int32 or int64. A table is read and written through ``table.storage``, and where
+`ids` are one-dimensional, contiguous, int32 or int64. A table is read and written through ``table.array``, and where
 ``table.idle`` is set, rows count as they are after their idle steps. No operation creates an array of the table's
 shape.
 

@@ -82,14 +82,14 @@ class Lookups(ABC):
         """
 
     @abstractmethod
-    def gather_extremes(
+    def gather_max(
         self,
         table: Table,
         ids: Array,
         offsets: Array,
         scales: Array | None,
         combiner: str = "max",
-        winners: Array | None = None,
+        argmax: Array | None = None,
     ) -> Array:
         """Look rows up and keep the largest or smallest value of each column by bag, without holding the rows.
 
@@ -101,8 +101,8 @@ class Lookups(ABC):
             As for `gather_bags`; a row whose scale is 0 takes part with zeros.
         combiner : {"max", "min"}
             Which values are kept.
-        winners : ndarray of int32, shape (n_bags, output_dim), optional
-            Where to write which row each value comes from, as a place within its bag: the first of equal ones, and
+        argmax : ndarray of int32, shape (n_bags, output_dim), optional
+            Where to write which row each value comes from, as a position within its bag: the first of equal ones, and
             -1 in an empty bag.
 
         Returns
@@ -140,16 +140,16 @@ class Lookups(ABC):
         """
 
     @abstractmethod
-    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
-        """Find the places of ids in the directory of a row cache, and note that they have been used.
+    def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        """Find the locations of ids in the directory of a row cache, and note that they have been used.
 
-        Each id has one set, found by multiplying it; its row is in one of the places of that set or not in the cache.
-        Of ids that are no rows none is found, and no stamp is written.
+        Each id has one set, found by multiplying it; its row is in one of the locations of that set or not in the
+        cache. Of ids that are no rows none is found, and no stamp is written.
 
         Parameters
         ----------
         tags : ndarray of int64, shape (n_sets, 32)
-            The id of the row in each place, -1 where there is none; no id twice.
+            The id of the row in each location, -1 where there is none; no id twice.
         stamps : ndarray of int64, shape (n_sets, 32)
             Changed in place.
         ids : ndarray, shape (n,)
@@ -157,13 +157,13 @@ class Lookups(ABC):
         input_dim : int
             Number of rows of the table.
         tick : int, optional
-            What the stamp of each place that is found becomes, at least 0. Without it the stamp goes up by 1 for each
-            position that names the place.
+            What the stamp of each location that is found becomes, at least 0. Without it the stamp goes up by 1 for
+            each position that names the location.
 
         Returns
         -------
-        places : ndarray of int64, shape (n,)
-            ``set * 32 + way``, which counts the places of all sets; ``-1 - set`` for an id that is in none.
+        locations : ndarray of int64, shape (n,)
+            ``set * 32 + way``, which counts the locations of all sets; ``-1 - set`` for an id that is in none.
 
         Raises
         ------

@@ -48,11 +48,11 @@ class Memory(ABC):
         """Return zeros, as `empty`; memory that nobody writes need not be taken from the system."""
 
     @abstractmethod
-    def from_host(self, array: Array, number: int = 0) -> Array:
+    def from_cpu(self, array: Array, number: int = 0) -> Array:
         """Return a C-contiguous copy of a numpy array on a device; later writes to `array` do not reach it."""
 
     @abstractmethod
-    def to_host(self, array: Array, out: Array | None = None) -> Array:
+    def to_cpu(self, array: Array, out: Array | None = None) -> Array:
         """Return a copy of an array of this backend as a C-contiguous numpy array, complete on return.
 
         Parameters

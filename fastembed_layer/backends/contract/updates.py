@@ -10,8 +10,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from fastembed_layer.backends.contract import GroupedGradient
+    from fastembed_layer.tables.parameter import Parameter
     from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Parameter, Table
+    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -54,7 +55,7 @@ class Updates(ABC):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         """Apply one optimizer step to the rows of a gradient; table and slots change in place, other rows do not.
 
@@ -73,7 +74,7 @@ class Updates(ABC):
             The optimizer's state, in the order of the rule.
         scalars : sequence of float
             The numbers of the rule, in its order.
-        keep : float
+        decay_factor : float
             What weight decay leaves of the weights; they are multiplied by it before the rule sees them.
 
         Notes
@@ -93,13 +94,13 @@ class Updates(ABC):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> Callable[[], None]:
         """Return `update_rows` as a function that only writes, after everything that can fail has been done.
 
         Nothing is written before it is called. A backend that cannot tell the two apart does all of it then.
         """
-        return lambda: self.update_rows(table, grouped, rule, slots, scalars, keep)
+        return lambda: self.update_rows(table, grouped, rule, slots, scalars, decay_factor)
 
     def prepare_dense_update(
         self,
@@ -108,10 +109,10 @@ class Updates(ABC):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> Callable[[], None]:
         """Return `update_dense` as a function that only writes, as `prepare_update` does."""
-        return lambda: self.update_dense(parameter, gradient, rule, slots, scalars, keep)
+        return lambda: self.update_dense(parameter, gradient, rule, slots, scalars, decay_factor)
 
     @abstractmethod
     def finish_rows(self, table: Table) -> None:
@@ -125,7 +126,7 @@ class Updates(ABC):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         """Apply one optimizer step to every element of a parameter; parameter and slots change in place.
 
@@ -135,7 +136,7 @@ class Updates(ABC):
             Of any rank.
         gradient : ndarray of the shape of the parameter
             Its gradient.
-        rule, slots, scalars, keep
+        rule, slots, scalars, decay_factor
             As for `update_rows`.
         """
 

@@ -38,8 +38,8 @@ class DeviceGradient(NamedTuple):
     values: Array
     sources: Array | None
     scales: Array | None
-    winners: Array | None
-    places: Array | None
+    argmax: Array | None
+    bag_positions: Array | None
 
     def pack(self) -> Arguments:
         """Return the arguments of a kernel, the number of keys after the keys."""

@@ -67,16 +67,16 @@ class Launches:
     def copy_rows(self, table: Table, ids: Array, out: Array, bad: Array) -> None:
         """Copy rows in the widest chunks that they, and the places where they lie, are made of."""
         nbytes = table.output_dim * table.dtype.itemsize
-        is_wide = all(number % WIDE_BYTES == 0 for number in (nbytes, _address(table.storage), _address(out)))
+        is_wide = all(number % WIDE_BYTES == 0 for number in (nbytes, _address(table.array), _address(out)))
         width = nbytes // (WIDE_BYTES if is_wide else table.dtype.itemsize)
         module = Module("gather", table.dtype, ids.dtype, is_wide=is_wide)
         sizes = np.int64(len(ids)), np.int64(table.input_dim), np.int64(width)
-        self.launch(module, "gather_rows", len(ids), width, (table.storage, ids, out, *sizes, bad))
+        self.launch(module, "gather_rows", len(ids), width, (table.array, ids, out, *sizes, bad))
 
     def look_up(self, table: Table, kernel: str, index: Any, rows: int, arguments: Arguments) -> None:
         """Launch a lookup: the plain one, or its twin that moves idle rows."""
         if not moves(table):
-            first = (table.storage, np.int64(table.output_dim))
+            first = (table.array, np.int64(table.output_dim))
             self.launch(Module("lookups", table.dtype, index), kernel, rows, table.output_dim, first + arguments)
             return
         assert table.idle is not None
@@ -96,14 +96,14 @@ class Launches:
         idle = table.idle
         assert idle is not None
         shape = self._launcher.shape_for(rows, table.output_dim, WORK_ROWS)
-        series = self._series.follow(idle.clock, self.xp, table.storage)
-        first = (*pack_state(table.storage, idle.slots), self.factors_of(table), np.int64(table.output_dim))
-        work = self.xp.empty((shape.places, table.output_dim), table.dtype)
+        series = self._series.follow(idle.clock, self.xp, table.array)
+        first = (*pack_state(table.array, idle.slots), self.factors_of(table), np.int64(table.output_dim))
+        work = self.xp.empty((shape.rows_at_once, table.output_dim), table.dtype)
         self._launcher.launch(module, kernel, shape, (*first, *pack_idle(idle, series), work, *arguments))
 
     def sort_gradient(self, keys: Array, gradient: RowGradient, dtype: Any) -> DeviceGradient:
         """Bring a gradient to the device, its numbers of the type that kernels compute in."""
-        integers = map(self.take, (gradient.winners, gradient.places))
+        integers = map(self.take, (gradient.argmax, gradient.bag_positions))
         numbers = (self.take(gradient.values, dtype), self.take(gradient.sources), self.take(gradient.scales, dtype))
         return DeviceGradient(keys, *numbers, *integers)
 

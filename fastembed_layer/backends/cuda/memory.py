@@ -31,12 +31,12 @@ class DeviceMemory:
         with self.xp.cuda.Device(number):
             return cast(Array, self.xp.zeros(shape, dtype))
 
-    def from_host(self, array: Array, number: int = 0) -> Array:
+    def from_cpu(self, array: Array, number: int = 0) -> Array:
         out = self.empty(array.shape, array.dtype, number)
         self.copy_into(out, array)
         return out
 
-    def to_host(self, array: Array, out: Array | None = None) -> Array:
+    def to_cpu(self, array: Array, out: Array | None = None) -> Array:
         if out is not None:
             self.xp.asnumpy(array, out=out)
             return out

@@ -78,7 +78,7 @@ class Shape(NamedTuple):
     rows: int
 
     @property
-    def places(self) -> int:
+    def rows_at_once(self) -> int:
         """Rows of lanes in the whole grid."""
         return self.blocks * self.rows
 
@@ -104,11 +104,11 @@ class Launcher:
         self.most_blocks = most_blocks
         self._load = cache(lambda module: load_module(module.read_source(), module.list_options()))
 
-    def shape_for(self, rows: int, width: int, most_places: int | None = None) -> Shape:
+    def shape_for(self, rows: int, width: int, most_rows: int | None = None) -> Shape:
         """Return the threads for some rows: as many lanes as a row has columns, up to a warp."""
         lanes = min(WARP, self.block_threads, 1 << max(0, width - 1).bit_length())
         per_block = self.block_threads // lanes
-        most = self.most_blocks if most_places is None else min(self.most_blocks, max(1, most_places // per_block))
+        most = self.most_blocks if most_rows is None else min(self.most_blocks, max(1, most_rows // per_block))
         return Shape(min(-(-rows // per_block), most), lanes, per_block)
 
     def launch(self, module: Module, kernel: str, shape: Shape, arguments: tuple[Any, ...]) -> None:

@@ -16,8 +16,9 @@ from fastembed_layer.backends.cuda.memory import DeviceMemory
 from fastembed_layer.backends.cuda.modules import Launcher, Module, enter_device
 
 if TYPE_CHECKING:
+    from fastembed_layer.tables.parameter import Parameter
     from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Parameter, Table
+    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 Operation = TypeVar("Operation", bound=Callable[..., Any])
@@ -35,7 +36,7 @@ def on_its_device(operation: Operation) -> Operation:
 
     @wraps(operation)
     def run(self: Any, first: Any, *others: Any, **named: Any) -> Any:
-        with enter_device(getattr(first, "storage", first)):
+        with enter_device(getattr(first, "array", first)):
             return operation(self, first, *others, **named)
 
     return cast(Operation, run)
@@ -111,20 +112,20 @@ class CudaBackend(DeviceMemory, Backend):
 
     @on_its_device
     @see_no_step_half_done
-    def gather_extremes(
+    def gather_max(
         self,
         table: Table,
         ids: Array,
         offsets: Array,
         scales: Array | None,
         combiner: str = "max",
-        winners: Array | None = None,
+        argmax: Array | None = None,
     ) -> Array:
         ids, bad, bags = self._device.take(ids), self._device.make_flag(), len(offsets) - 1
         out = self._device.xp.empty((bags, table.output_dim), table.dtype)
         which = (ids, np.int64(table.input_dim), self._device.take(offsets), self._device.take(scales))
-        arguments = (*which, table.dtype.type(SIGNS[combiner]), out, winners, np.int64(bags), bad)
-        self._device.look_up(table, "gather_extremes", ids.dtype, bags, arguments)
+        arguments = (*which, table.dtype.type(SIGNS[combiner]), out, argmax, np.int64(bags), bad)
+        self._device.look_up(table, "gather_max", ids.dtype, bags, arguments)
         self._device.raise_for_bad_id(bad, ids, table.input_dim)
         return out
 
@@ -133,7 +134,7 @@ class CudaBackend(DeviceMemory, Backend):
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         ids, bad, count = self._device.take(gradient.ids), self._device.make_flag(), len(gradient)
         out = self._device.xp.empty(count, table.dtype)
-        parts = (gradient.sources, gradient.winners, gradient.places)
+        parts = (gradient.sources, gradient.argmax, gradient.bag_positions)
         vectors = (self._device.take(gradient.values, table.dtype), *map(self._device.take, parts))
         arguments = (ids, np.int64(table.input_dim), *vectors, out, np.int64(count), bad)
         self._device.look_up(table, "dot_rows", ids.dtype, count, arguments)
@@ -141,16 +142,16 @@ class CudaBackend(DeviceMemory, Backend):
         return out
 
     @on_its_device
-    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+    def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
         ids, bad, (sets, ways) = self._device.take(ids), self._device.make_flag(), tags.shape
-        places, count = self._device.xp.empty(len(ids), np.int64), np.int64(len(ids))
+        locations, count = self._device.xp.empty(len(ids), np.int64), np.int64(len(ids))
         module = Module("directory", index=ids.dtype)
-        which = (tags, np.int64(sets), np.int64(ways), ids, places, count, np.int64(input_dim), bad)
-        self._device.launch(module, "find_places", len(ids), ways, which)
+        which = (tags, np.int64(sets), np.int64(ways), ids, locations, count, np.int64(input_dim), bad)
+        self._device.launch(module, "find_locations", len(ids), ways, which)
         self._device.raise_for_bad_id(bad, ids, input_dim)
         stamp = np.int64(-1 if tick is None else tick)
-        self._device.launch(module, "stamp_places", len(ids), 1, (places, stamps.view(np.uint64), count, stamp))
-        return cast(Array, places)
+        self._device.launch(module, "stamp_locations", len(ids), 1, (locations, stamps.view(np.uint64), count, stamp))
+        return cast(Array, locations)
 
     @on_its_device
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
@@ -161,8 +162,8 @@ class CudaBackend(DeviceMemory, Backend):
         self._device.launch(Module("offset", index=ids.dtype), "offset_ids", samples, width, arguments)
         first = self._device.first_bad(bad)
         if first is not None:
-            place = int(np.searchsorted(self._device.fetch(columns), first % ids.shape[1]))
-            raise IdsOutOfRangeError(first, int(ids.reshape(-1)[first]), int(input_dims[place]))
+            index = int(np.searchsorted(self._device.fetch(columns), first % ids.shape[1]))
+            raise IdsOutOfRangeError(first, int(ids.reshape(-1)[first]), int(input_dims[index]))
         return rows.reshape(-1)
 
     @on_its_device
@@ -230,14 +231,14 @@ class CudaBackend(DeviceMemory, Backend):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         gradient = self._device.sort_gradient(grouped.keys, grouped.gradient, table.dtype)
-        arguments = (*gradient.pack(), *self._device.sum_pieces(gradient), table.dtype.type(keep))
+        arguments = (*gradient.pack(), *self._device.sum_pieces(gradient), table.dtype.type(decay_factor))
         arguments += pack_numbers(scalars, table.dtype)
         count, columns = len(gradient.keys), table.output_dim
         if table.idle is None:
-            state = (*pack_state(table.storage, slots), self._device.factors_of(table), np.int64(columns))
+            state = (*pack_state(table.array, slots), self._device.factors_of(table), np.int64(columns))
             self._device.launch(
                 Module("steps", table.dtype, rule=rule), "update_rows", count, columns, state + arguments
             )
@@ -256,15 +257,15 @@ class CudaBackend(DeviceMemory, Backend):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         # Rules that do not look at a row as a whole take single numbers: a bias is one long row.
         width = parameter.shape[-1] if parameter.ndim and rule.startswith("rowwise") else 1
         count = parameter.size // max(1, width)
         if count == 0:
             return
-        state = [array.reshape(count, -1) for array in (parameter.storage, *slots)]
-        numbers = (parameter.dtype.type(keep), *pack_numbers(scalars, parameter.dtype))
+        state = [array.reshape(count, -1) for array in (parameter.array, *slots)]
+        numbers = (parameter.dtype.type(decay_factor), *pack_numbers(scalars, parameter.dtype))
         values = self._device.take(gradient, parameter.dtype)
         arguments = (*pack_state(state[0], state[1:]), np.int64(width), values, np.int64(count), *numbers)
         self._device.launch(Module("steps", parameter.dtype, rule=rule), "update_dense", count, width, arguments)

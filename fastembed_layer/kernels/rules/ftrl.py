@@ -48,8 +48,8 @@ def walk_ftrl(weight: Any, linear: Any, accumulator: Any, gap: Any, series: Any,
     root = raise_to(accumulator, power)
     for step in range(1 if twice_shrinkage > 0 else gap[0], gap[0] + 1):
         before, after = series[gap[1] + step - 1], series[gap[1] + step]
-        rate, keep = before[0] * after[-1], after[-1] / before[-1]
-        linear += twice_shrinkage * keep * weight
+        rate, decay_factor = before[0] * after[-1], after[-1] / before[-1]
+        linear += twice_shrinkage * decay_factor * weight
         weight = solve_ftrl(linear, (root + beta) / rate + twice_l2, l1)
     return weight, linear
 

@@ -48,9 +48,9 @@ __device__ void move_idle_nadam(const State &state, Value *target, const Gap &ga
     COLUMN_LOOP(column, state.columns) {
         Value inverse = 1 / (sqrt(variance[column]) + reference);
         Value ratio = reference * inverse;
-        Value place = ratio + ratio - 1;
-        Value cube = place * place * place;
-        target[column] -= mean[column] * inverse * (lower.at(place) + cube * cube * upper.at(place));
+        Value point = ratio + ratio - 1;
+        Value cube = point * point * point;
+        target[column] -= mean[column] * inverse * (lower.at(point) + cube * cube * upper.at(point));
     }
 }
 
@@ -67,9 +67,9 @@ __device__ void move_idle_rowwise_adam(const State &state, Value *target, const 
             break;
         total += record.rate / (record.fade * size + constants[2] * record.epsilon_factor);
     }
-    double place = 2 * constants[5] / (size + constants[5]) - 1, polynomial = 0;
+    double point = 2 * constants[5] / (size + constants[5]) - 1, polynomial = 0;
     for (int term = 2 * HALF - 1; term >= 0; --term)
-        polynomial = series.at(gap.entry, term) + place * polynomial;
+        polynomial = series.at(gap.entry, term) + point * polynomial;
     total += gap.shrink * polynomial / (size + constants[5]);
     combine_rows(state.weights, gap.share, state.slots[0], -total, target, state.columns);
 }

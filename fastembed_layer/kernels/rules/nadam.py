@@ -61,9 +61,9 @@ def move_idle_nadam(state: Any, row_id: Any, target: Any, gap: Any, series: Any,
     for column in range(len(target)):
         inverse = one / (np.sqrt(variance[column]) + reference)
         ratio = reference * inverse
-        place = ratio + ratio - one
-        cube = place * place * place
-        total = evaluate_terms(lower, place) + cube * cube * evaluate_terms(upper, place)
+        point = ratio + ratio - one
+        cube = point * point * point
+        total = evaluate_terms(lower, point) + cube * cube * evaluate_terms(upper, point)
         target[column] -= mean[column] * inverse * total
 
 
@@ -76,9 +76,9 @@ def move_idle_rowwise_adam(state: Any, row_id: Any, target: Any, gap: Any, serie
         if epsilon_factor == 0:
             break
         total += rate / (fade * size + constants[2] * epsilon_factor)
-    place, polynomial = 2 * constants[5] / (size + constants[5]) - 1, 0.0
+    point, polynomial = 2 * constants[5] / (size + constants[5]) - 1, 0.0
     for term in range(2 * HALF - 1, -1, -1):
-        polynomial = series[gap[1], term] + place * polynomial
+        polynomial = series[gap[1], term] + point * polynomial
     total += gap[2] * polynomial / (size + constants[5])
     combine_rows(state[0][row_id], gap[3], state[1][row_id], -total, target)
 

@@ -12,12 +12,12 @@ struct Direction {
 };
 
 // Norm of the row by norm of the direction, 1 where either is 0; `of_direction` receives the latter's square.
-__device__ double trust_ratio(const Value *row, double keep, const Direction &direction, long long columns,
+__device__ double trust_ratio(const Value *row, double decay_factor, const Direction &direction, long long columns,
                               double *of_direction)
 {
     double row_square = 0, direction_square = 0;
     COLUMN_LOOP(column, columns) {
-        double weight = keep * (double)row[column], part = direction.at(column);
+        double weight = decay_factor * (double)row[column], part = direction.at(column);
         row_square += weight * weight;
         direction_square += part * part;
     }
@@ -38,7 +38,7 @@ __device__ void update_row_rowwise_lamb(const State &state, const Source &gradie
     }
     Direction direction = {mean, variance, (double)numbers[1], 1.0, (double)numbers[4]};
     double square;
-    double length = (double)numbers[0] * trust_ratio(state.weights, (double)state.keep, direction, state.columns, &square);
+    double length = (double)numbers[0] * trust_ratio(state.weights, (double)state.decay_factor, direction, state.columns, &square);
     COLUMN_LOOP(column, state.columns)
         state.set_weight(column, (Value)((double)state.weight(column) - length * direction.at(column)));
 }
@@ -51,18 +51,18 @@ __device__ void move_idle_rowwise_lamb(const State &state, Value *target, const 
     double shrink = gap.shrink / gap.share;
     for (long long step = 1; step <= gap.idle; ++step) {
         long long record = gap.entry + step - 1;
-        double present = series.shrink(record + 1), keep = present / shrink;
+        double present = series.shrink(record + 1), decay_factor = present / shrink;
         double rate = series.at(record, 1) * present * exp(constants[0] * (double)step);
         double epsilon = constants[2] * series.at(record, 2) * present;
         double fade = exp(0.5 * constants[1] * (double)step);
         Direction direction = {state.slots[0], state.slots[1], rate, fade, epsilon};
         double of_direction;
-        double ratio = trust_ratio(target, keep, direction, state.columns, &of_direction);
+        double ratio = trust_ratio(target, decay_factor, direction, state.columns, &of_direction);
         if (of_direction == 0 || power_of(constants[0], step) == 0)
             break;
         double length = series.at(record, 0) * present * ratio;
         COLUMN_LOOP(column, state.columns)
-            target[column] = (Value)(keep * (double)target[column] - length * direction.at(column));
+            target[column] = (Value)(decay_factor * (double)target[column] - length * direction.at(column));
         shrink = present;
     }
     COLUMN_LOOP(column, state.columns)

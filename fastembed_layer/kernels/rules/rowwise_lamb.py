@@ -71,12 +71,12 @@ def move_idle_rowwise_lamb(state: Any, row_id: Any, target: Any, gap: Any, serie
     for step in range(1, gap[0] + 1):
         record, present = series[gap[1] + step - 1], series[gap[1] + step, -1]
         rate, fade = record[1] * present * math.exp(constants[0] * step), math.exp(0.5 * constants[1] * step)
-        epsilon, keep = constants[2] * record[2] * present, present / shrink
+        epsilon, decay_factor = constants[2] * record[2] * present, present / shrink
         norms = square_norms(target, mean, variance, rate, fade, epsilon)
         if norms[1] == 0 or power(constants[0], step, target) == 0:
             break
-        scale_vector(target, keep)
-        length = record[0] * present * trust_ratio(norms[0] * keep * keep, norms[1])
+        scale_vector(target, decay_factor)
+        length = record[0] * present * trust_ratio(norms[0] * decay_factor * decay_factor, norms[1])
         take_step(target, mean, variance, rate, fade, epsilon, length)
         shrink = present
     scale_vector(target, gap[2] / shrink)

@@ -10,13 +10,14 @@ import numpy as np
 from fastembed_layer.checks import check_dimension
 from fastembed_layer.optimizers.step.gradients import Pairs, check_pair
 from fastembed_layer.optimizers.step.trained_rows import leave_out_frozen
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, PenalisedGradient
 from fastembed_layer.tables.row_gradient import RowGradient
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
-PARTS = ("ids", "values", "sources", "scales", "winners", "places")
+PARTS = ("ids", "values", "sources", "scales", "argmax", "bag_positions")
 
 
 class Accumulation:

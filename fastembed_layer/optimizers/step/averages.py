@@ -14,9 +14,10 @@ from fastembed_layer.checks import check_dimension, check_flag, check_number
 from fastembed_layer.optimizers.step.gradients import Pairs
 from fastembed_layer.optimizers.step.trained_rows import write_trained
 from fastembed_layer.optimizers.step.whole_tables import Reason, warn_of_all_rows
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient
 from fastembed_layer.tables.row_gradient import RowGradient
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -89,7 +90,7 @@ class MovingAverage:
         if not self.row_wise:
             return self.parameter.value[block]
         if isinstance(block, slice):
-            return self.parameter.storage[block]
+            return self.parameter.write_back()[block]
         assert isinstance(self.parameter, Table)
         return backend_of(self.parameter, block).gather_rows(self.parameter, block)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastembed_layer.checks import check_number
-from fastembed_layer.tables.table import Parameter
+from fastembed_layer.tables.parameter import Parameter
 
 
 class WeightDecay:
@@ -53,16 +53,16 @@ class WeightDecay:
             return 0.0
         return self.rate
 
-    def kept_share(self, parameter: Parameter, learning_rate: float, penalty: float = 0.0) -> float:
+    def decay_factor(self, parameter: Parameter, learning_rate: float, penalty: float = 0.0) -> float:
         """Return what one step leaves of a weight, `penalty` being what an L2 penalty adds to the rate of decay."""
         rate = self.rate_of(parameter)
-        keep = 1 - learning_rate * (rate + penalty)
+        decay_factor = 1 - learning_rate * (rate + penalty)
         if learning_rate * rate >= 1:
             raise ValueError(
                 "`weight_decay` times the learning rate must be below 1, or the weights change sign. "
                 f"Received: {rate} * {learning_rate}."
             )
-        return keep
+        return decay_factor
 
 
 def _checked_list(members: Any, argument: str, kind: type, described: str) -> list[Any]:

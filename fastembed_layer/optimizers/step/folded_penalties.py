@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.optimizers.step.trained_rows import row_rates_of
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, PenalisedGradient, warn_of_dense_gradient
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.running_squares import RunningSquares
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 if TYPE_CHECKING:
     from fastembed_layer.optimizers.optimizer import Optimizer
@@ -39,7 +40,7 @@ def split_penalties(pairs: Pairs, optimizer: Optimizer, learning_rate: float) ->
     rates: dict[Parameter, float] = {}
     for parameter, gradient in pairs:
         if isinstance(gradient, PenalisedGradient):
-            if optimizer.decay.kept_share(parameter, learning_rate, gradient.share) > 0:
+            if optimizer.decay.decay_factor(parameter, learning_rate, gradient.share) > 0:
                 rates[parameter], gradient = gradient.share, gradient.rows
             else:
                 gradient = gradient.to_dense()
@@ -70,10 +71,10 @@ def open_sums(pairs: Pairs, moves_rows: bool) -> list[WatchedSum]:
     return watched
 
 
-def close_sums(watched: Iterable[WatchedSum], keeps: Mapping[Parameter, float]) -> None:
+def close_sums(watched: Iterable[WatchedSum], decay_factors: Mapping[Parameter, float]) -> None:
     """After a step: put its rows back."""
     for squares, table, row_ids in watched:
-        squares.put_back(table, row_ids, keeps[table])
+        squares.put_back(table, row_ids, decay_factors[table])
         table.squares = squares
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import place_like
+from fastembed_layer.backends.arrays import move_like
 from fastembed_layer.backends.dispatch import backend_of
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, PenalisedGradient
 from fastembed_layer.tables.row_gradient import RowGradient
-from fastembed_layer.tables.table import Parameter
 
 Array = np.ndarray[Any, Any]
 Pairs = list[tuple[Parameter, Gradient]]
@@ -74,7 +74,7 @@ def values_of(gradient: Gradient) -> Array:
         return gradient
     if gradient.sources is None:
         return gradient.values
-    used = place_like(np.zeros(len(gradient.values), bool), gradient.values)
+    used = move_like(np.zeros(len(gradient.values), bool), gradient.values)
     used[gradient.sources] = True
     return gradient.values if used.all() else gradient.values[used]
 

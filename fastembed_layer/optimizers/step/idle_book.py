@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import to_host
+from fastembed_layer.backends.arrays import to_cpu
 from fastembed_layer.tables.guard import write
 from fastembed_layer.tables.idle_rows import LONGEST, NEVER, Clock, IdleRows
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -130,16 +131,18 @@ class IdleBook:
         entry = self._entries.get(table)
         if entry is None:
             return {}
-        return {"touched": to_host(entry.last_steps) != NEVER, "shrinks": np.array(entry.shrinks)}
+        return {"touched": to_cpu(entry.last_steps) != NEVER, "shrinks": np.array(entry.shrinks)}
 
     def prepare_clocks(
-        self, tables: list[Table], amount: float | Array, keeps: Mapping[Parameter, float]
+        self, tables: list[Table], amount: float | Array, decay_factors: Mapping[Parameter, float]
     ) -> list[Callable[[], None]]:
         """Return functions that let the clocks of the tables of a step go on by one step; they need no memory."""
-        clocks = {id(table.idle.clock): (table.idle.clock, keeps[table]) for table in tables if table.idle is not None}
-        return [clock.prepare(amount, keep) for clock, keep in clocks.values()]
+        clocks = {
+            id(table.idle.clock): (table.idle.clock, decay_factors[table]) for table in tables if table.idle is not None
+        }
+        return [clock.prepare(amount, decay_factor) for clock, decay_factor in clocks.values()]
 
-    def part_clocks(self, tables: list[Table], keeps: Mapping[Parameter, float]) -> None:
+    def part_clocks(self, tables: list[Table], decay_factors: Mapping[Parameter, float]) -> None:
         """Give clocks of their own to tables that go on otherwise than others, and room to clocks that are full."""
         tables = [table for table in tables if table.idle is not None]
         if not tables:
@@ -150,9 +153,9 @@ class IdleBook:
         }
         twins: dict[tuple[int, float], Clock] = {}
         for table in tables:
-            entry, keep = self._entries[table], keeps[table]
-            if taken.setdefault(id(entry.clock), keep) != keep:
-                key = id(entry.clock), keep
+            entry, decay_factor = self._entries[table], decay_factors[table]
+            if taken.setdefault(id(entry.clock), decay_factor) != decay_factor:
+                key = id(entry.clock), decay_factor
                 entry.clock = twins.setdefault(key, entry.clock.copy())
         self._restart_full_clocks(tables)
 

@@ -143,10 +143,10 @@ class CenteredSeries:
     def largest_error(self, last_step: float) -> float:
         """Return how far the sums of rows that were last touched at a step can be off, relative to the sums."""
         corrections = np.sqrt(1 - self.beta_2 ** (last_step + np.arange(1.0, self.horizon + 1)[:, None]))
-        places = np.cos(np.linspace(0, np.pi, 41))
-        sums = self._terms((1 + places) / 2, corrections).cumsum(axis=0)
+        points = np.cos(np.linspace(0, np.pi, 41))
+        sums = self._terms((1 + points) / 2, corrections).cumsum(axis=0)
         coefficients = (self._terms(self._shares, corrections) @ self._to_coefficients).cumsum(axis=0)
-        errors = coefficients @ np.vander(places, CENTERED_TERMS, increasing=True).T - sums
+        errors = coefficients @ np.vander(points, CENTERED_TERMS, increasing=True).T - sums
         return float((np.abs(errors) / np.maximum(sums, np.finfo(float).tiny)).max())
 
     def _terms(self, shares: Array, corrections: float | Array) -> Array:

@@ -19,7 +19,8 @@ from fastembed_layer.optimizers.step.placing import prepare_with_room
 from fastembed_layer.optimizers.step.undo import prepare_undo, undo
 from fastembed_layer.optimizers.step.whole_tables import apply_constraint, find_reasons
 from fastembed_layer.tables.guard import write
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 if TYPE_CHECKING:
     from fastembed_layer.optimizers.optimizer import Optimizer
@@ -37,27 +38,32 @@ def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
     pairs, penalties = split_penalties(pairs, optimizer, rate)
     motion = optimizer.idle_motion() if optimizer.update == "exact" else None
     amount = 0.0 if motion is None else optimizer.idle_amount(rate, step)
-    keeps = {one: optimizer.decay.kept_share(one, rate, penalties.get(one, 0.0)) for one, _ in pairs}
-    prepared = prepare_with_room(pairs, optimizer, lambda: _prepare(optimizer, pairs, motion, keeps))
+    decay_factors = {one: optimizer.decay.decay_factor(one, rate, penalties.get(one, 0.0)) for one, _ in pairs}
+    prepared = prepare_with_room(pairs, optimizer, lambda: _prepare(optimizer, pairs, motion, decay_factors))
     sums = open_sums(pairs, moves_rows=motion is not None and motion.moves_rows)
     writes = [
-        _prepare_update(parameter, gradient, optimizer.rule, slots, (numbers, keeps[parameter]))
+        _prepare_update(parameter, gradient, optimizer.rule, slots, (numbers, decay_factors[parameter]))
         for (parameter, _), (gradient, slots) in zip(pairs, prepared, strict=True)
     ]
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-    advances = optimizer.idle_book.prepare_clocks(tables, amount, keeps)
+    advances = optimizer.idle_book.prepare_clocks(tables, amount, decay_factors)
     for table in tables:
-        table.guard.is_plain &= _is_plain(table, motion, keeps[table])
+        table.guard.is_plain &= _is_plain(table, motion, decay_factors[table])
     visits_all = {one for one, _ in pairs if find_reasons(optimizer, one)}
     restores = prepare_undo(pairs, optimizer.own_slots, optimizer.averages, visits_all)
     guards = [parameter.guard for parameter, _ in pairs]
-    write(guards, lambda: _write(optimizer, pairs, [*writes, *advances], restores, lambda: close_sums(sums, keeps)))
+    write(
+        guards,
+        lambda: _write(optimizer, pairs, [*writes, *advances], restores, lambda: close_sums(sums, decay_factors)),
+    )
 
 
-def _is_plain(table: Table, motion: IdleMotion | None, keep: float) -> bool:
+def _is_plain(table: Table, motion: IdleMotion | None, decay_factor: float) -> bool:
     """Tell whether lookups may read rows while they are written: each number changes once, and nothing else counts."""
     rates = table.row_rates
-    return motion is None and keep == 1 and table.constraint is None and (rates is None or rates.factors is None)
+    return (
+        motion is None and decay_factor == 1 and table.constraint is None and (rates is None or rates.factors is None)
+    )
 
 
 def _write(
@@ -83,13 +89,13 @@ def _write(
 
 
 def _prepare(
-    optimizer: Optimizer, pairs: Pairs, motion: IdleMotion | None, keeps: dict[Parameter, float]
+    optimizer: Optimizer, pairs: Pairs, motion: IdleMotion | None, decay_factors: dict[Parameter, float]
 ) -> list[tuple[Any, list[Array]]]:
     """Group the gradients of a step and make its slots ready; what a first attempt has done, a second leaves."""
     prepared = [(group_ids(parameter, gradient), optimizer.slots_of(parameter)) for parameter, gradient in pairs]
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
     optimizer.idle_book.open_step(tables, motion, optimizer.own_slots, set(filter(optimizer.decay.reaches, tables)))
-    optimizer.idle_book.part_clocks(tables, keeps)
+    optimizer.idle_book.part_clocks(tables, decay_factors)
     optimizer.averages.prepare(pairs, partial(find_reasons, optimizer))
     for table in tables:
         if table.cache is not None:

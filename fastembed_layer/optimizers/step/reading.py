@@ -42,8 +42,8 @@ def check_numbers(array: Array, entry: str, is_non_negative: bool = False) -> No
     if wrong.any():
         rule = "finite numbers of at least 0" if is_non_negative else "finite numbers"
         position = np.unravel_index(int(np.argmax(wrong)), array.shape)
-        place = ",".join(map(str, position))
-        raise ValueError(f"`{entry}` of a stored state must hold {rule}. Received: [{place}] = {array[position]}.")
+        listed = ",".join(map(str, position))
+        raise ValueError(f"`{entry}` of a stored state must hold {rule}. Received: [{listed}] = {array[position]}.")
 
 
 def check_flags(array: Array, entry: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import copy_blocks, to_host
+from fastembed_layer.backends.arrays import copy_blocks, to_cpu
 from fastembed_layer.optimizers.step.reading import (
     MOST_STEPS,
     check_flags,
@@ -24,7 +24,8 @@ from fastembed_layer.optimizers.step.reading import (
 )
 from fastembed_layer.optimizers.step.whole_tables import find_reasons
 from fastembed_layer.tables.idle_rows import Clock
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 if TYPE_CHECKING:
     from fastembed_layer.optimizers.optimizer import Optimizer
@@ -44,7 +45,7 @@ def save_state(optimizer: Optimizer, store: MutableMapping[str, Any]) -> None:
         store["learning_rate"] = np.array(optimizer.learning_rate)
     for number, parameter in enumerate(optimizer.slots):
         for name, array in _state_of(optimizer, parameter).items():
-            store[f"{number}.{name}"] = np.array(to_host(array))
+            store[f"{number}.{name}"] = np.array(to_cpu(array))
 
 
 def load_state(optimizer: Optimizer, store: Mapping[str, Any]) -> None:

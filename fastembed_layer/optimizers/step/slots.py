@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import allocate, move_array, placement_of, to_host
+from fastembed_layer.backends.arrays import allocate, move_array, placement_of, to_cpu
 from fastembed_layer.optimizers.step.trained_rows import row_rates_of
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_rates import RowRates
-from fastembed_layer.tables.table import Parameter
 
 if TYPE_CHECKING:
     from fastembed_layer.optimizers.optimizer import Optimizer
@@ -44,7 +44,7 @@ def move_slots(slots: dict[str, Array], placement: str) -> None:
 def settle_slots(slots: dict[Parameter, dict[str, Array]]) -> dict[Parameter, dict[str, Array]]:
     """Return the slots of all parameters; what caches hold of them has been copied back."""
     for parameter in slots:
-        parameter.settle()
+        parameter.write_back()
     return slots
 
 
@@ -68,5 +68,5 @@ def fill_new_rows(slots: Mapping[str, Array], values: Mapping[str, float], rates
         if value != 0:
             slot = slots[name]
             trainable: Any = True if rates is None or rates.trainable is None else rates.trainable
-            is_new = np.equal(to_host(slot[:, :1])[:, 0], 0, where=trainable, out=np.zeros(len(slot), bool))
+            is_new = np.equal(to_cpu(slot[:, :1])[:, 0], 0, where=trainable, out=np.zeros(len(slot), bool))
             slot[move_array(np.flatnonzero(is_new), placement_of(slot))] = value

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import move_array, place_like
+from fastembed_layer.backends.arrays import move_array, move_like
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, PenalisedGradient
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.row_rates import RowRates
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 if TYPE_CHECKING:
     from fastembed_layer.optimizers.optimizer import Optimizer
@@ -73,12 +74,12 @@ def _trained_part(gradient: Gradient, rates: RowRates | None) -> Gradient:
         return gradient.with_rows(cast(RowGradient, rows))
     if not isinstance(gradient, RowGradient):
         rows = np.arange(len(gradient)) if rates.trainable is None else np.flatnonzero(rates.trainable)
-        rows = place_like(rows, gradient)
+        rows = move_like(rows, gradient)
         return RowGradient(rows, gradient[rows], (gradient.shape[0], gradient.shape[1]))
     ids = gradient.ids
     if rates.trainable is None or not ids.size or ids.min() < 0 or ids.max() >= gradient.shape[0]:
         return gradient  # ids that are no rows are refused when they are grouped
-    trains = place_like(rates.trainable, ids)[ids]
+    trains = move_like(rates.trainable, ids)[ids]
     if trains.all():
         return gradient
     return gradient.select(trains)

@@ -15,8 +15,9 @@ import numpy as np
 from fastembed_layer.backends.arrays import move_array
 from fastembed_layer.optimizers.step.averages import MovingAverages
 from fastembed_layer.optimizers.step.gradients import Pairs
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_gradient import RowGradient
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 Restore = Callable[[], None]
@@ -45,7 +46,7 @@ def prepare_undo(
     restores: list[Restore] = [averages.prepare_undo()]
     for parameter, gradient in pairs:
         rows = ALL if parameter in visits_all else _rows_of(parameter, gradient)
-        restores += [_copy_rows(array, rows) for array in (parameter.storage, *slots[parameter].values())]
+        restores += [_copy_rows(array, rows) for array in (parameter.write_back(), *slots[parameter].values())]
         if isinstance(parameter, Table) and parameter.idle is not None:
             idle = parameter.idle
             restores += [_copy_rows(idle.last_steps, rows), _copy_fields(idle), _copy_fields(idle.clock)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastembed_layer.backends.arrays import move_array, to_host
+from fastembed_layer.backends.arrays import move_array, to_cpu
 from fastembed_layer.checks import warn_caller
 from fastembed_layer.optimizers.step.trained_rows import write_trained
 from fastembed_layer.placement.devices import format_bytes
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient
 from fastembed_layer.tables.row_gradient import RowGradient
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.table import Table
 
 if TYPE_CHECKING:
     from fastembed_layer.optimizers.optimizer import Optimizer
@@ -64,8 +65,8 @@ def apply_constraint(optimizer: Optimizer, parameter: Parameter, gradient: Gradi
     reasons = find_reasons(optimizer, parameter) if isinstance(gradient, RowGradient) else []
     if isinstance(gradient, RowGradient) and not reasons:
         touched = move_array(gradient.distinct_ids(), parameter.placement)
-        projected = constraint(to_host(parameter.storage[touched]))
-        parameter.storage[touched] = move_array(projected, parameter.placement)
+        projected = constraint(to_cpu(parameter.write_back()[touched]))
+        parameter.write_back()[touched] = move_array(projected, parameter.placement)
         if isinstance(parameter, Table):
             parameter.squares = None
         return
@@ -73,7 +74,7 @@ def apply_constraint(optimizer: Optimizer, parameter: Parameter, gradient: Gradi
         _warned.add(parameter)
         what = f"The constraint of the weight {parameter.name!r} projects"
         warn_of_all_rows(what, 4 * parameter.nbytes, reasons)
-    write_trained(parameter, constraint(to_host(parameter.value)))
+    write_trained(parameter, constraint(to_cpu(parameter.value)))
 
 
 def _is_row_local(constraint: Any) -> bool:

@@ -1,8 +1,8 @@
 """`RowCache`: some rows of a table on the host, with all that an optimizer keeps of them, on a GPU.
 
-Rows are looked up and trained there, by the operations of the device, whose ids are places of the cache. A row that is
-missing is copied in, and one that has been trained is copied back when its place is needed. What is asked of the table
-as a whole is asked of the host: `settle` copies everything back first.
+Rows are looked up and trained there, by the operations of the device, whose ids are locations of the cache. A row that
+is missing is copied in, and one that has been trained is copied back when its location is needed. What is asked of the
+table as a whole is asked of the host: `write_back` copies everything back first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import HOST, move_array, to_host
+from fastembed_layer.backends.arrays import CPU, move_array, to_cpu
 from fastembed_layer.checks import check_choice, check_dimension
 from fastembed_layer.placement.devices import check_device, format_bytes
 from fastembed_layer.placement.memory import MemoryEstimate, estimate_memory
@@ -50,7 +50,7 @@ class RowCache:
     placement : str
         The device.
     sets : int
-        Number of sets of 32 places.
+        Number of sets of 32 locations.
     policy : {"lru", "lfu"}
         Which row of a set leaves.
 
@@ -60,7 +60,7 @@ class RowCache:
         Ids of lookups whose rows were in the cache, and those whose rows were not; penalties and moving averages look
         rows up as well.
     generation : int
-        Goes up whenever rows have changed their places.
+        Goes up whenever rows have changed their locations.
     """
 
     def __init__(self, table: Table, placement: str, sets: int, policy: str):
@@ -83,7 +83,7 @@ class RowCache:
 
     @property
     def capacity(self) -> int:
-        """Number of rows that it has places for."""
+        """Number of rows that it has locations for."""
         return len(self._directory.ids)
 
     @property
@@ -104,17 +104,17 @@ class RowCache:
     def flush(self) -> None:
         """Copy back what has been trained; the rows stay in the cache as well."""
         with self.lock:
-            places = self._directory.list_dirty()
-            self.columns.store(self._directory.ids[places], places, self._states)
+            locations = self._directory.list_dirty()
+            self.columns.store(self._directory.ids[locations], locations, self._states)
             self._directory.clean()
 
-    def settle(self) -> None:
+    def write_back(self) -> None:
         """Copy back what has been trained, and empty the cache: the host may be read and written."""
         with self.lock:
             if len(self._overflow) or (self._directory.ids != EMPTY).any():
                 self.flush()
                 self._directory.clear()
-                self._change_places()
+                self._change_locations()
 
     def follow(self, table: Table, slots: Sequence[Array] | None = None) -> None:
         """Hold what an operation needs beside the rows: slots, last steps, rates.
@@ -135,7 +135,7 @@ class RowCache:
         needed = states + list_rates(table, slots)
         if self.columns.hold(needed):
             return
-        self.settle()
+        self.write_back()
         try:
             self.columns.join(needed)
         except MemoryError as error:
@@ -143,7 +143,7 @@ class RowCache:
         self._states = states
 
     def admit(self, ids: Array, is_lookup: bool = False) -> Array:
-        """Return places of rows, all of which are in the cache afterwards; without an overflow they stay there.
+        """Return locations of rows, all of which are in the cache afterwards; without an overflow they stay there.
 
         Parameters
         ----------
@@ -157,26 +157,26 @@ class RowCache:
         IdsOutOfRangeError
             If an id is not a row; nothing has changed then.
         MemoryError
-            If there is no room for the rows of a batch that find no place in their set.
+            If there is no room for the rows of a batch that find no location in their set.
         """
-        places = self._directory.find(ids, len(self._rows))
-        positions = np.flatnonzero(places < 0)
+        locations = self._directory.find(ids, len(self._rows))
+        positions = np.flatnonzero(locations < 0)
         count = len(positions)
         if count:
-            sets = -1 - to_host(places[positions])
+            sets = -1 - to_cpu(locations[positions])
             distinct, first, own, uses = np.unique(
-                to_host(ids[positions]), return_index=True, return_inverse=True, return_counts=True
+                to_cpu(ids[positions]), return_index=True, return_inverse=True, return_counts=True
             )
-            found = places[np.flatnonzero(places >= 0)]
+            found = locations[np.flatnonzero(locations >= 0)]
             new = self._bring(Missing(distinct.astype(np.int64), sets[first], uses), found)
-            places[positions] = move_array(new[own], self.placement)
+            locations[positions] = move_array(new[own], self.placement)
         self.hits += is_lookup * (len(ids) - count)
         self.misses += is_lookup * count
-        return places
+        return locations
 
     def stand_in(self, table: Table, count: int | None = None) -> Table:
-        """Return a table on the device whose rows are the places, or the first of them; with all that belongs to it."""
-        twin = table.over(self.part_of(table.array, count))
+        """Return a table on the device whose rows are the locations, or the first of them; with what belongs to it."""
+        twin = table.with_array(self.part_of(table.array, count))
         rates = rates_of(table)
         if rates is not None and self.columns.hold([rates]):
             twin.row_rates = RowRates(None, self.part_of(rates, count))
@@ -190,15 +190,15 @@ class RowCache:
         """Return the part of an array of the host that is on the device."""
         return self.columns.part_of(host)[:count]
 
-    def note_update(self, places: Array) -> None:
-        """After an update of some places: they differ from the host now, and rows without a place go back at once."""
-        self._directory.soil(places)
+    def note_update(self, locations: Array) -> None:
+        """After an update: the locations differ from the host now, and rows without a location go back at once."""
+        self._directory.soil(locations)
         end = self.capacity + len(self._overflow)
         self.columns.store(self._overflow, range(self.capacity, end), self._states)
 
     def pass_through(self, operate: Callable[[slice], None]) -> None:
-        """Copy all rows to the device, as many at a time as there are places, operate on them, and copy them back."""
-        self.settle()
+        """Copy all rows to the device, as many at a time as it has locations, operate on them, and copy them back."""
+        self.write_back()
         for begin in range(0, len(self._rows), self.capacity):
             ids = range(begin, min(begin + self.capacity, len(self._rows)))
             self.columns.load(ids, range(len(ids)))
@@ -206,28 +206,28 @@ class RowCache:
             self.columns.store(ids, range(len(ids)), self._states)
 
     def _bring(self, missing: Missing, kept: Array) -> Array:
-        """Copy rows of the host into places, after the rows that leave these have been copied back."""
-        places = self._directory.choose(missing.sets, kept)
-        fits = places != NOWHERE
-        self._make_room(len(places) - int(fits.sum()))
-        leaving = places[fits]
+        """Copy rows of the host into locations, after the rows that leave these have been copied back."""
+        locations = self._directory.choose(missing.sets, kept)
+        fits = locations != NOWHERE
+        self._make_room(len(locations) - int(fits.sum()))
+        leaving = locations[fits]
         dirty = self._directory.select_dirty(leaving)
         self.columns.store(self._directory.ids[dirty], dirty, self._states)
         self._directory.leave(leaving)
-        self._change_places()
-        places[~fits] = self.capacity + np.arange(len(places) - len(leaving))
-        self.columns.load(missing.ids, places)
+        self._change_locations()
+        locations[~fits] = self.capacity + np.arange(len(locations) - len(leaving))
+        self.columns.load(missing.ids, locations)
         self._directory.enter(missing.ids[fits], leaving, missing.uses[fits])
         self._overflow = missing.ids[~fits]
-        return places
+        return locations
 
-    def _change_places(self) -> None:
-        """Places that were handed out before do not count any more."""
+    def _change_locations(self) -> None:
+        """Locations that were handed out before do not count any more."""
         self.generation += 1
         self._overflow = NO_IDS
 
     def _make_room(self, overflow: int) -> None:
-        """Have room behind the places for the rows of a batch that find none; a new one lasts for twice as many."""
+        """Have room behind the locations for the rows of a batch that find none; a new one lasts for twice as many."""
         if self.capacity + overflow <= self.columns.room:
             return
         try:
@@ -236,7 +236,7 @@ class RowCache:
             needed = 2 * overflow * self.nbytes // max(1, self.columns.room)
             raise MemoryError(
                 f"The cache of the weight {self.name!r} on {self.placement} has no room for {overflow} more rows of a "
-                f"batch, beside its {self.capacity} places: {format_bytes(needed)} more could not be allocated. "
+                f"batch, beside its {self.capacity} locations: {format_bytes(needed)} more could not be allocated. "
                 "Fewer ids in a batch need less."
             ) from error
 
@@ -264,7 +264,7 @@ def make_cache(table: Table, device: str, n_rows: int, policy: str) -> RowCache:
     """
     placement = check_device(device)
     check_choice(policy, "policy", POLICIES)
-    if placement == HOST or table.placement != HOST:
+    if placement == CPU or table.placement != CPU:
         raise ValueError(
             "A cache is on a GPU, of a table on the host. "
             f"Received: device={device!r} for a table on {table.placement}; `to('cpu:0')` moves a table."

@@ -24,7 +24,7 @@ class Column:
     host : ndarray, shape (input_dim, ...)
         Weights, a slot, last steps or rates.
     there : ndarray, shape (room, ...)
-        An entry for each place.
+        An entry for each location.
     """
 
     def __init__(self, host: Array, there: Array):
@@ -69,7 +69,7 @@ class Columns:
     rows : ndarray
         The weights, on the host.
     count : int
-        Number of places.
+        Number of locations.
 
     Raises
     ------
@@ -116,22 +116,22 @@ class Columns:
                 column.there = larger
         self.room = max(self.room, count)
 
-    def load(self, ids: Numbers, places: Numbers) -> None:
-        """Copy rows of the host to places."""
+    def load(self, ids: Numbers, locations: Numbers) -> None:
+        """Copy rows of the host to locations."""
         for column, part in self._cut(len(ids)):
             block = self._stage(column, len(ids[part]))
             column.read(np.asarray(ids[part]), block)
-            if isinstance(places, range):
-                self._backend.copy_into(column.there[as_slice(places[part])], block)
+            if isinstance(locations, range):
+                self._backend.copy_into(column.there[as_slice(locations[part])], block)
             else:
-                column.there[move_array(places[part], self.placement)] = move_array(block, self.placement)
+                column.there[move_array(locations[part], self.placement)] = move_array(block, self.placement)
 
-    def store(self, ids: Numbers, places: Numbers, hosts: Sequence[Array]) -> None:
-        """Copy places back to the rows of some of the arrays of the host."""
+    def store(self, ids: Numbers, locations: Numbers, hosts: Sequence[Array]) -> None:
+        """Copy locations back to the rows of some of the arrays of the host."""
         for column, part in self._cut(len(ids), hosts):
-            block, own = self._stage(column, len(ids[part])), places[part]
+            block, own = self._stage(column, len(ids[part])), locations[part]
             chosen = as_slice(own) if isinstance(own, range) else move_array(own, self.placement)
-            self._backend.to_host(column.there[chosen], block)
+            self._backend.to_cpu(column.there[chosen], block)
             column.write(np.asarray(ids[part]), block)
 
     def _cut(self, count: int, hosts: Sequence[Array] | None = None) -> list[tuple[Column, slice]]:

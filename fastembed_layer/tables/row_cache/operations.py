@@ -9,25 +9,26 @@ import numpy as np
 
 from fastembed_layer.backends.arrays import backend_for, move_array
 from fastembed_layer.backends.contract import GroupedGradient, Operations
-from fastembed_layer.backends.transfer import Ferry
+from fastembed_layer.backends.transfer import Transfer
 
 if TYPE_CHECKING:
+    from fastembed_layer.tables.parameter import Parameter
     from fastembed_layer.tables.row_cache.cache import RowCache
     from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Parameter, Table
+    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
 
 class PlacedGradient(NamedTuple):
-    """A gradient whose ids are places, grouped by the device, and when that was."""
+    """A gradient whose ids are locations, grouped by the device, and when that was."""
 
     grouped: GroupedGradient
     generation: int
 
 
-class PlaceOperations(Operations):
-    """Operations on arrays of the device: ids become places of the cache, and the device's operations do the rest.
+class LocationOperations(Operations):
+    """Operations on arrays of the device: ids become locations of the cache, and the device's operations do the rest.
 
     What does not touch the table is the device's alone.
 
@@ -43,8 +44,8 @@ class PlaceOperations(Operations):
 
     def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
         with self._cache.lock:
-            places = self._look_up(table, ids)
-            return self._backend.gather_rows(self._cache.stand_in(table), places, out)
+            locations = self._look_up(table, ids)
+            return self._backend.gather_rows(self._cache.stand_in(table), locations, out)
 
     def gather_bags(
         self,
@@ -56,23 +57,23 @@ class PlaceOperations(Operations):
         divisors: Array | None = None,
     ) -> Array:
         with self._cache.lock:
-            places = self._look_up(table, ids)
+            locations = self._look_up(table, ids)
             twin = self._cache.stand_in(table)
-            return self._backend.gather_bags(twin, places, offsets, scales, combiner, divisors)
+            return self._backend.gather_bags(twin, locations, offsets, scales, combiner, divisors)
 
-    def gather_extremes(
+    def gather_max(
         self,
         table: Table,
         ids: Array,
         offsets: Array,
         scales: Array | None,
         combiner: str = "max",
-        winners: Array | None = None,
+        argmax: Array | None = None,
     ) -> Array:
         with self._cache.lock:
-            places = self._look_up(table, ids)
+            locations = self._look_up(table, ids)
             twin = self._cache.stand_in(table)
-            return self._backend.gather_extremes(twin, places, offsets, scales, combiner, winners)
+            return self._backend.gather_max(twin, locations, offsets, scales, combiner, argmax)
 
     def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
         with self._cache.lock:
@@ -80,8 +81,8 @@ class PlaceOperations(Operations):
             placed = gradient.with_ids(self._cache.admit(gradient.ids), self._cache.columns.room)
             return self._backend.dot_rows(self._cache.stand_in(table), placed)
 
-    def find_places(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
-        return self._backend.find_places(tags, stamps, ids, input_dim, tick)
+    def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
+        return self._backend.find_locations(tags, stamps, ids, input_dim, tick)
 
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
         return self._backend.offset_ids(ids, columns, row_offsets, input_dims)
@@ -92,7 +93,7 @@ class PlaceOperations(Operations):
     def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
         """Bring the rows into the cache already here, so that what can fail does so before anything is written."""
         with self._cache.lock:
-            keys: Any = self._place(gradient)
+            keys: Any = self._locate(gradient)
             return GroupedGradient(gradient, keys)
 
     def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
@@ -105,15 +106,15 @@ class PlaceOperations(Operations):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         with self._cache.lock:
             self._cache.follow(table, slots)
             placed: Any = grouped.keys
             if placed.generation != self._cache.generation:
-                placed = self._place(grouped.gradient)
+                placed = self._locate(grouped.gradient)
             own = [self._cache.part_of(slot) for slot in slots]
-            self._backend.update_rows(self._cache.stand_in(table), placed.grouped, rule, own, scalars, keep)
+            self._backend.update_rows(self._cache.stand_in(table), placed.grouped, rule, own, scalars, decay_factor)
             self._cache.note_update(placed.grouped.gradient.ids)
 
     def finish_rows(self, table: Table) -> None:
@@ -130,7 +131,7 @@ class PlaceOperations(Operations):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         table: Any = parameter
 
@@ -138,7 +139,7 @@ class PlaceOperations(Operations):
             count = rows.stop - rows.start
             own = [self._cache.part_of(slot, count) for slot in slots]
             values = move_array(gradient[rows], self._cache.placement)
-            self._backend.update_dense(self._cache.stand_in(table, count), values, rule, own, scalars, keep)
+            self._backend.update_dense(self._cache.stand_in(table, count), values, rule, own, scalars, decay_factor)
 
         with self._cache.lock:
             self._cache.follow(table, slots)
@@ -150,17 +151,17 @@ class PlaceOperations(Operations):
         self._backend.fill_random(out, seed, distribution, scalars, first_row)
 
     def _look_up(self, table: Table, ids: Array) -> Array:
-        """Return the places of the ids of a lookup."""
+        """Return the locations of the ids of a lookup."""
         self._cache.follow(table)
         return self._cache.admit(ids, is_lookup=True)
 
-    def _place(self, gradient: RowGradient) -> PlacedGradient:
-        """Return a gradient with places for ids, grouped."""
+    def _locate(self, gradient: RowGradient) -> PlacedGradient:
+        """Return a gradient with locations for ids, grouped."""
         placed = gradient.with_ids(self._cache.admit(gradient.ids), self._cache.columns.room)
         return PlacedGradient(self._backend.group_gradient(placed), self._cache.generation)
 
 
-class CachedRows(Ferry):
+class CachedRows(Transfer):
     """The operations on a table with a cache, reached from anywhere.
 
     Parameters
@@ -170,7 +171,7 @@ class CachedRows(Ferry):
     """
 
     def __init__(self, cache: RowCache):
-        super().__init__(cache.placement, PlaceOperations(cache))
+        super().__init__(cache.placement, LocationOperations(cache))
 
     def update_dense(
         self,
@@ -179,7 +180,7 @@ class CachedRows(Ferry):
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
-        keep: float = 1.0,
+        decay_factor: float = 1.0,
     ) -> None:
         """A gradient of the table's size stays where it is, and is copied with the rows, block by block."""
-        self._backend.update_dense(parameter, gradient, rule, slots, scalars, keep)
+        self._backend.update_dense(parameter, gradient, rule, slots, scalars, decay_factor)

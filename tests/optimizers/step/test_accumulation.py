@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fastembed_layer import RowGradient, optimizers
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 
 def draw_gradients(count, shape=(6, 3)):

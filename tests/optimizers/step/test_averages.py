@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fastembed_layer import RowGradient, constraints, optimizers
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 SHAPE = (20, 3)
 

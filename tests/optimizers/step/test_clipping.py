@@ -7,7 +7,8 @@ import pytest
 
 from fastembed_layer import Dense, Embedding, Flatten, RowGradient, Sequential, optimizers
 from fastembed_layer.optimizers.step.clipping import Clipping, gradient_norm
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 IDS = np.array([2, 0, 2, 2])
 VALUES = np.array([[3.0, 0.0], [0.0, 1.0], [1.0, 1.0], [-1.0, 2.0]], "float32")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fastembed_layer import RowGradient, optimizers
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 NOTHING = RowGradient(np.empty(0, np.int64), np.empty((0, 2), "float32"), (4, 2))
 

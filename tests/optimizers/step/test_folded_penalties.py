@@ -88,13 +88,13 @@ def test_the_gradient_is_the_penalty_over_all_rows_and_that_of_the_lookups() -> 
 def test_a_step_neither_reads_nor_writes_the_other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, optimizer = make_layer(), SGD(0.1)
     train(layer, optimizer, np.array([1]), np.ones((1, COLUMNS)))
-    others = layer.embeddings.storage[2:].copy()
+    others = layer.embeddings.array[2:].copy()
     with monkeypatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("error")
         patch.setattr(RunningSquares, "__init__", lambda *_: pytest.fail("a pass over the table"))
         for _ in range(5):
             train(layer, optimizer, np.array([1]), np.ones((1, COLUMNS)))
-    assert_same_bits(layer.embeddings.storage[2:], others)
+    assert_same_bits(layer.embeddings.array[2:], others)
     assert (layer.embeddings.value[2:] != others).all()
 
 

@@ -17,7 +17,8 @@ from test_exact import CASES, COLUMNS, NAMES, ROWS, look_up, start_table, to_den
 
 from fastembed_layer import Embedding, GradientTape, RowGradient, optimizers
 from fastembed_layer.optimizers import SGD, Adam
-from fastembed_layer.tables.table import Parameter, Table
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -105,11 +106,11 @@ def test_a_gradient_of_bags_is_kept_in_its_own_form() -> None:
     optimizer = Adam(gradient_accumulation_steps=2)
     ids, bags = np.array([1, 2, 3, 1]), np.array([0, 0, 1, 1])
     values, scales = np.ones((2, COLUMNS), "float32"), np.full(4, 0.5, "float32")
-    winners, places = np.zeros((2, COLUMNS), np.int32), np.array([0, 1, 0, 1], np.int32)
-    optimizer.apply_gradients([(RowGradient(ids, values, (ROWS, COLUMNS), bags, scales, winners, places), table)])
+    argmax, bag_positions = np.zeros((2, COLUMNS), np.int32), np.array([0, 1, 0, 1], np.int32)
+    optimizer.apply_gradients([(RowGradient(ids, values, (ROWS, COLUMNS), bags, scales, argmax, bag_positions), table)])
     store: dict[str, Array] = {}
     optimizer.save_own_variables(store)
-    assert {"0.gradient.values", "0.gradient.sources", "0.gradient.winners"} <= set(store)
+    assert {"0.gradient.values", "0.gradient.sources", "0.gradient.argmax"} <= set(store)
     assert store["0.gradient.values"].shape == (2, COLUMNS)
 
 

@@ -212,7 +212,7 @@ SPOILT = {0: -0.0, 3: np.inf, 9: np.nan}  # what a product, a sum or a differenc
 def test_nothing_that_walks_the_table_touches_a_frozen_row(update):
     table = start_table("float64")
     for row_id, number in SPOILT.items():
-        table.storage[row_id] = number
+        table.array[row_id] = number
     table.row_rates = RowRates(~mask_of(SPOILT))
     table.constraint = constraints.get(lambda weights: np.clip(weights, -0.5, 0.5))
     before = table.numpy()

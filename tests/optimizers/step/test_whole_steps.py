@@ -126,9 +126,9 @@ def test_a_step_without_a_shield_would_be_found_out(monkeypatch: pytest.MonkeyPa
 
 
 ALLOCATORS = (
-    "fastembed_layer.backends.cpu.lend_array",
-    "fastembed_layer.backends.sorting.lend_array",
-    "fastembed_layer.backends.hot_rows.lend_array",
+    "fastembed_layer.backends.cpu.borrow_array",
+    "fastembed_layer.backends.sorting.borrow_array",
+    "fastembed_layer.backends.hot_rows.borrow_array",
     "fastembed_layer.backends.scratch.np.empty",
     "fastembed_layer.tables.idle_rows.np.concatenate",
     "fastembed_layer.tables.idle_rows.allocate",

@@ -15,7 +15,7 @@ from fastembed_layer.backends.contract.memory import Memory
 Array = np.ndarray[Any, Any]
 
 
-class HostMemory(Memory):
+class CpuMemory(Memory):
     """Numpy arrays that start at cache lines. The machine is one device."""
 
     def refusal(self) -> str | None:
@@ -33,14 +33,14 @@ class HostMemory(Memory):
     def zeros(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
         return zeros_aligned(shape, dtype)
 
-    def from_host(self, array: Array, number: int = 0) -> Array:
+    def from_cpu(self, array: Array, number: int = 0) -> Array:
         out = empty_aligned(array.shape, array.dtype)
         out[...] = array
         return out
 
-    def to_host(self, array: Array, out: Array | None = None) -> Array:
+    def to_cpu(self, array: Array, out: Array | None = None) -> Array:
         if out is None:
-            return self.from_host(array)
+            return self.from_cpu(array)
         out[...] = array
         return out
 

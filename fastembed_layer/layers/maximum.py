@@ -9,7 +9,7 @@ import numpy as np
 from fastembed_layer.layers.merge import Array, Masks, Merge, PullParts
 
 
-class _Extreme(Merge):
+class _Pick(Merge):
     """The larger, or the smaller, of each pair; a masked step takes what the other input has there."""
 
     _pick: Any
@@ -35,7 +35,7 @@ class _Extreme(Merge):
         return share if its_mask is None else np.where(its_mask, share, share.dtype.type(0))
 
 
-class Maximum(_Extreme):
+class Maximum(_Pick):
     """The largest of a list of arrays, element by element. Equal values share the gradient.
 
     Where an input is masked, the others count; the first one where all are.
@@ -56,7 +56,7 @@ class Maximum(_Extreme):
     _pick, _is_better = np.maximum, np.greater
 
 
-class Minimum(_Extreme):
+class Minimum(_Pick):
     """The smallest of a list of arrays, element by element. Equal values share the gradient.
 
     Where an input is masked, the others count; the first one where all are.
