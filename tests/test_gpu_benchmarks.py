@@ -124,11 +124,11 @@ def test_a_batch_that_stayed_on_the_host_is_noticed(bench: Any, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("name", "device"), [("fastembed_layer", "gpu:0"), ("host table", "cpu:0"), ("cached host table", "cpu:0")]
+    ("name", "where"), [("fastembed_layer", "gpu:0"), ("host table", "cpu:0"), ("cached host table", "cpu:0")]
 )
-def test_tables_live_where_the_benchmark_says(bench: Any, name: str, device: str) -> None:
+def test_tables_live_where_the_benchmark_says(bench: Any, name: str, where: str) -> None:
     layer = bench.rivals.get_gpu_system(name)._layer("Embedding", bench.gpu.SIZE)
-    assert layer.placement == device
+    assert layer.placement == where
 
 
 def test_what_keeps_rows_of_a_host_table_on_the_gpu_can_be_put_in(bench: Any) -> None:

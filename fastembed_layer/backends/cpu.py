@@ -24,7 +24,6 @@ from fastembed_layer.kernels.group import ID_SHIFT, count_segments
 from fastembed_layer.kernels.offset import offset_bags, offset_ids
 from fastembed_layer.kernels.random import DISTRIBUTIONS, fill_random_rows
 from fastembed_layer.kernels.rules import RULES
-from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.kernels.update import sum_duplicates
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ class CpuBackend(CpuMemory, Backend):
             for block in range(first, last):
                 sum_duplicates(*whole, ids, sums, firsts[block], bounds[block], bounds[block + 1])
 
-        run_parallel(sum_blocks, len(counts), 1)
+        launch(sum_blocks, (), len(counts), 1)
         return ids, sums
 
     def update_rows(
