@@ -4,6 +4,7 @@ Importing the package loads neither numba nor cupy nor any framework; kernels ar
 """
 
 from fastembed_layer import (
+    callbacks,
     constraints,
     initializers,
     layers,
@@ -83,6 +84,7 @@ __all__ = [
     "Softmax",
     "Subtract",
     "__version__",
+    "callbacks",
     "constraints",
     "device",
     "get_threads",

@@ -28,7 +28,7 @@ FLOORS = (  # rooms: the folders and files at the top of the package
     {"tables"},
     {"tape", "initializers", "regularizers", "constraints"},
     {"losses", "optimizers"},
-    {"metrics", "layers"},
+    {"metrics", "layers", "callbacks"},
     {"models"},
     {"__init__"},
 )

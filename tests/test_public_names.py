@@ -18,7 +18,8 @@ CLASSES_AND_FUNCTIONS = {
     *("Masking", "InputLayer"),
     *("GradientTape", "device", "memory_estimate", "set_threads"),
 }
-MODULES = {"layers", "optimizers", "initializers", "regularizers", "constraints", "losses", "metrics"}
+FAMILIES = {"optimizers", "initializers", "regularizers", "constraints", "losses", "metrics"}
+MODULES = {"layers", "callbacks", *FAMILIES}
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES_AND_FUNCTIONS | MODULES))
@@ -49,7 +50,7 @@ def test_a_layer_is_the_same_object_under_both_of_its_names() -> None:
         assert getattr(fastembed_layer.layers, name) is getattr(fastembed_layer, name)
 
 
-@pytest.mark.parametrize("name", sorted(MODULES - {"layers"}))
+@pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_a_family_is_asked_through_get(name: str) -> None:
     assert list(inspect.signature(getattr(fastembed_layer, name).get).parameters) == ["identifier"]
 

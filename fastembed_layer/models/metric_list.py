@@ -21,6 +21,11 @@ class MetricList:
         self._identifiers += [(name, True) for name in _listed(weighted)]
         self._metrics: list[tuple[metrics.Metric, bool]] | None = None if self._identifiers else []
 
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        """The metrics, once a batch has shown their kinds."""
+        return [metric for metric, _ in self._metrics or []]
+
     def reset(self) -> None:
         """Forget what has been counted."""
         for metric, _ in self._metrics or []:

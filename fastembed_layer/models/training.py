@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer import initializers, losses, optimizers
+from fastembed_layer.callbacks import CallbackList, History
 from fastembed_layer.checks import check_dimension, check_number
 from fastembed_layer.layers.masks import mask_of
 from fastembed_layer.layers.module import Module
+from fastembed_layer.metrics import Metric
 from fastembed_layer.models.data import Batch, Stream, count_samples, join_outputs, open_source, split_validation
-from fastembed_layer.models.history import Callbacks, History, Progress
 from fastembed_layer.models.metric_list import MetricList
+from fastembed_layer.models.progress import Progress
 from fastembed_layer.optimizers.step.placing import make_room
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.table import Table
 from fastembed_layer.tape import GradientTape
 
 Array = np.ndarray[Any, Any]
-Logs = dict[str, float]
+Logs = dict[str, Any]
 
 LARGEST_SPLIT = math.nextafter(1.0, 0.0)
 
@@ -33,6 +35,8 @@ class Trainer(Module):
     optimizer: optimizers.Optimizer | None = None
     loss: losses.Loss | None = None
     stop_training = False
+    history: History | None = None  # of the last `fit`
+    _metrics = MetricList(None, None)
 
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None
@@ -63,6 +67,11 @@ class Trainer(Module):
         self.optimizer = chosen
         self.loss = losses.get(loss)
         self._metrics = MetricList(metrics, weighted_metrics)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that `compile` was given, once a batch has shown their kinds."""
+        return self._metrics.metrics
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Logs:
         """Make one training step; returns the loss (with penalties) and the metrics of this batch."""
@@ -108,10 +117,9 @@ class Trainer(Module):
             Number of the last epoch.
         verbose : {"auto", 0, 1, 2}
             0 silent, 1 a progress bar, 2 a line per epoch; "auto" is 1.
-        callbacks : callable, object or list of them, optional
-            A function is called as ``function(epoch, logs)`` after each epoch; of an object the methods
-            ``on_epoch_begin``, ``on_epoch_end``, ``on_train_batch_end`` that it has. Setting ``stop_training`` of the
-            model ends the training.
+        callbacks : Callback, callable or list of them, optional
+            Objects with methods of `callbacks.Callback`, those of Keras among them; a function is called as
+            ``function(epoch, logs)`` after each epoch. Setting ``stop_training`` of the model ends the training.
         validation_split : float
             Share of the last samples to validate on, in ``[0, 1)``.
         validation_data : tuple, optional
@@ -135,23 +143,25 @@ class Trainer(Module):
             data, held_out = split_validation(data, validation_split)
         generator = np.random.default_rng(initializers.draw_seed()) if shuffle else None
         source = open_source(*data, batch_size, generator)
-        history, calls = History(), Callbacks(callbacks, self)
-        self.stop_training = False
         stream = Stream(source, steps_per_epoch)
+        calls = self._prepare_callbacks(callbacks, verbose, epochs, stream.steps, add_history=True)
+        self.stop_training = False
+        logs: Logs = {}
+        calls.on_train_begin()
         for epoch in range(initial_epoch, epochs):
-            calls.begin_epoch(epoch)
+            calls.on_epoch_begin(epoch)
             with Progress(f"Epoch {epoch + 1}/{epochs}", stream.steps, verbose) as progress:
-                logs = self._run_epoch(stream.epoch(), self._train_step, progress, calls)
+                logs = self._train_epoch(stream.epoch(), progress, calls)
                 if held_out is not None:
-                    validation = self.evaluate(*held_out, batch_size=batch_size, verbose=0, return_dict=True)
-                    logs |= {f"val_{name}": value for name, value in validation.items()}
+                    logs |= self._validate(held_out, batch_size, calls)
                 progress.close_with(logs)
-            history.append(epoch, logs)
-            calls.end_epoch(epoch, logs)
+            calls.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
         self._finish_weights()
-        return history
+        calls.on_train_end(logs)
+        assert calls.history is not None
+        return calls.history
 
     def evaluate(
         self,
@@ -161,54 +171,80 @@ class Trainer(Module):
         batch_size: int | None = None,
         verbose: Any = "auto",
         return_dict: bool = False,
+        callbacks: Any = None,
     ) -> Any:
-        """Return the loss and the metrics over some data, as a list, or as a dict with `return_dict`."""
+        """Return the loss and the metrics over some data, as a list, or as a dict with `return_dict`.
+
+        The methods ``on_test_begin``, ``on_test_batch_begin``, ``on_test_batch_end`` and ``on_test_end`` of the
+        callbacks are called.
+        """
         self._compiled_loss()
         source = open_source(x, y, sample_weight, batch_size)
+        calls = self._prepare_callbacks(callbacks, verbose, 1, source.steps)
         with Progress("evaluate", source.steps, verbose) as progress:
-            logs = self._run_epoch(source.batches(), self._test_step, progress, None)
+            logs = self._test_epoch(source.batches(), progress, calls)
             progress.close_with(logs)
         if return_dict:
             return logs
         values = list(logs.values())
         return values[0] if len(values) == 1 else values
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:
-        """Return the outputs for some samples, computed batch by batch."""
-        source = open_source(x, batch_size=batch_size)
-        with Progress("predict", source.steps, verbose) as progress:
-            parts = []
-            for batch in source.batches():
-                parts.append(self.predict_on_batch(batch.inputs))
-                progress.advance({})
-        if not parts:
-            return self.predict_on_batch(x)
-        return join_outputs(parts)
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, callbacks: Any = None) -> Any:
+        """Return the outputs for some samples, computed batch by batch.
 
-    def _run_epoch(
-        self,
-        batches: Iterator[Batch],
-        step: Callable[[Batch], Logs],
-        progress: Progress,
-        calls: Callbacks | None,
-    ) -> Logs:
+        The methods ``on_predict_begin``, ``on_predict_batch_begin``, ``on_predict_batch_end`` and ``on_predict_end`` of
+        the callbacks are called.
+        """
+        source = open_source(x, batch_size=batch_size)
+        calls = self._prepare_callbacks(callbacks, verbose, 1, source.steps)
+        calls.on_predict_begin()
+        parts = []
+        with Progress("predict", source.steps, verbose) as progress:
+            for number, batch in enumerate(source.batches()):
+                calls.on_predict_batch_begin(number)
+                parts.append(self.predict_on_batch(batch.inputs))
+                calls.on_predict_batch_end(number, {"outputs": parts[-1]})
+                progress.advance({})
+        calls.on_predict_end()
+        return join_outputs(parts) if parts else self.predict_on_batch(x)
+
+    def _prepare_callbacks(
+        self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, add_history: bool = False
+    ) -> CallbackList:
+        """Return callbacks as one; those of a training are handed to its validations as they are."""
+        if isinstance(callbacks, CallbackList) and not add_history:
+            return callbacks
+        return CallbackList(callbacks, add_history, self, verbose=verbose, epochs=epochs, steps=steps)
+
+    def _validate(self, held_out: Batch, batch_size: int | None, calls: CallbackList) -> Logs:
+        logs = self.evaluate(*held_out, batch_size=batch_size, verbose=0, return_dict=True, callbacks=calls)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+    def _train_epoch(self, batches: Iterator[Batch], progress: Progress, calls: CallbackList) -> Logs:
         self._metrics.reset()
-        total = samples = 0.0
-        logs: Logs = {}
+        mean, logs = _RunningLoss(), {}
         for number, batch in enumerate(batches):
-            size = count_samples(batch)
-            loss = step(batch)["loss"]
-            total, samples = total + loss * size, samples + size
-            logs = {"loss": total / max(1.0, samples)}
+            calls.on_train_batch_begin(number)
+            mean.add(self._train_step(batch)["loss"], count_samples(batch))
+            logs = {"loss": mean.result()} | self._metrics.results()
             progress.advance(logs)
-            if calls is not None:
-                calls.end_batch(number, {"loss": loss})
-        if not logs:
-            raise ValueError(
-                "`x` holds no samples, or is an iterator that has run out: pass something that can be iterated once "
-                "per epoch, or `steps_per_epoch`. Received: no batch."
-            )
-        return logs | self._metrics.results()
+            calls.on_train_batch_end(number, logs)
+            if self.stop_training:
+                break
+        return _refuse_nothing(logs)
+
+    def _test_epoch(self, batches: Iterator[Batch], progress: Progress, calls: CallbackList) -> Logs:
+        self._metrics.reset()
+        mean, logs = _RunningLoss(), {}
+        calls.on_test_begin()
+        for number, batch in enumerate(batches):
+            calls.on_test_batch_begin(number)
+            mean.add(self._test_step(batch)["loss"], count_samples(batch))
+            logs = {"loss": mean.result()} | self._metrics.results()
+            progress.advance(logs)
+            calls.on_test_batch_end(number, logs)
+        calls.on_test_end(_refuse_nothing(logs))
+        return logs
 
     def _train_step(self, batch: Batch) -> Logs:
         optimizer = self.optimizer
@@ -265,6 +301,27 @@ class Trainer(Module):
                 "depend on them through calls of layers. Array arithmetic between layers is not recorded.",
                 stacklevel=4,
             )
+
+
+class _RunningLoss:
+    """The mean loss of the samples so far."""
+
+    total = count = 0.0
+
+    def add(self, loss: float, samples: int) -> None:
+        self.total, self.count = self.total + loss * samples, self.count + samples
+
+    def result(self) -> float:
+        return self.total / max(1.0, self.count)
+
+
+def _refuse_nothing(logs: Logs) -> Logs:
+    if not logs:
+        raise ValueError(
+            "`x` holds no samples, or is an iterator that has run out: pass something that can be iterated once "
+            "per epoch, or `steps_per_epoch`. Received: no batch."
+        )
+    return logs
 
 
 def _as_validation(data: Any) -> Batch | None:
