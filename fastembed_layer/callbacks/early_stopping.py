@@ -51,6 +51,11 @@ class EarlyStopping(MonitorCallback):
     [0, 1, 2]
     """
 
+    wait: int
+    stopped_epoch: int
+    best_epoch: int
+    best_weights: list[Any] | None
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -80,7 +85,7 @@ class EarlyStopping(MonitorCallback):
         current = self.get_monitor_value(logs)
         if current is None or epoch < self.start_from_epoch:
             return
-        if self.best_weights is None:
+        if self.restore_best_weights and self.best_weights is None:
             self._keep_weights(epoch)
         self.wait += 1
         if self.is_improvement(current, self.best):
@@ -112,11 +117,8 @@ class EarlyStopping(MonitorCallback):
         return value
 
     def _start_afresh(self) -> None:
-        self.wait: int = 0
-        self.stopped_epoch: int = 0
-        self.best_epoch: int = 0
-        self.best: Any = None
-        self.best_weights: list[Any] | None = None
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.best_weights = None
 
     def _keep_weights(self, epoch: int) -> None:
         self.best_epoch = epoch

@@ -52,7 +52,9 @@ def test_the_best_weights_are_restored_also_if_the_training_ends_by_itself() -> 
 
 def test_without_it_the_last_weights_stay() -> None:
     model = make_constant()
-    run(callbacks.EarlyStopping(patience=2), [3, 1, 2, 2, 2], model=model)
+    stop = callbacks.EarlyStopping(patience=2)
+    run(stop, [3, 1, 2, 2, 2], model=model)
+    assert stop.best_epoch == 1
     assert model.get_weights()[0].item() == 3.0
 
 
