@@ -19,6 +19,7 @@ CPU = "cpu:0"
 BACKENDS = {"cpu": "fastembed_layer.backends.cpu", "gpu": "fastembed_layer.backends.cuda"}
 DEVICE_KIND = "gpu"  # the kind of placement whose arrays carry `__cuda_array_interface__`
 BLOCK_BYTES = 1 << 26  # copied at a time
+NUMPY_OR_NOTHING = frozenset({np.ndarray, type(None)})
 
 
 def backend_for(placement: str) -> Backend:
@@ -105,7 +106,7 @@ def check_one_device(**arrays: Any) -> None:
     ValueError
         With their devices, and how to move them.
     """
-    if all(array is None or type(array) is np.ndarray for array in arrays.values()):
+    if set(map(type, arrays.values())) <= NUMPY_OR_NOTHING:
         return
     devices = {name: placement_of(array) for name, array in arrays.items() if array is not None}
     if len(set(devices.values())) > 1:

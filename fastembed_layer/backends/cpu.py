@@ -13,8 +13,7 @@ from fastembed_layer.backends.concurrent import see_no_step_half_done
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
 from fastembed_layer.backends.cpu_memory import CpuMemory
 from fastembed_layer.backends.hot_rows import key_sources, sort_gradient, sum_hot_rows
-from fastembed_layer.backends.launch import Kernel, first_bad, grain_of, launch, raise_for_bad_id
-from fastembed_layer.backends.scratch import Scratch
+from fastembed_layer.backends.launch import Kernel, first_bad, grain_of, launch, make_scratch, raise_for_bad_id
 from fastembed_layer.backends.sorting import sort_ids
 from fastembed_layer.kernels.bags import MEAN, SQRTN, SUM, dot_rows, gather_bags, gather_max
 from fastembed_layer.kernels.directory import find_locations, stamp_locations
@@ -161,7 +160,8 @@ class CpuBackend(CpuMemory, Backend):
     ) -> Callable[[], None]:
         parts = sum_hot_rows(sort_gradient(grouped.keys, grouped.gradient, table.dtype))
         step = (_as_scalars(scalars, table.dtype), table.dtype.type(decay_factor))
-        scratch, grain = Scratch(2, table.output_dim, table.dtype), grain_of(table.array, 1 + len(slots))
+        grain = grain_of(table.array, 1 + len(slots))
+        scratch = make_scratch(table, 2, len(grouped.keys), grain)
 
         def update() -> None:
             kernel, first = _update_kernel(table, rule, slots)
@@ -172,8 +172,9 @@ class CpuBackend(CpuMemory, Backend):
 
     def finish_rows(self, table: Table) -> None:
         assert table.idle is not None
-        kernel, scratch = IDLE_RULES[table.idle.rule].finish_rows, Scratch(1, table.output_dim, table.dtype)
-        launch(kernel, _idle_state(table), table.input_dim, grain_of(table.array, _count_read(table)), scratch)
+        grain = grain_of(table.array, _count_read(table))
+        scratch = make_scratch(table, 1, table.input_dim, grain)
+        launch(IDLE_RULES[table.idle.rule].finish_rows, _idle_state(table), table.input_dim, grain, scratch)
 
     def update_dense(
         self,
@@ -230,7 +231,7 @@ def _look_up(table: Table, kernel: Kernel, ids: Array, arguments: tuple[Any, ...
     if idle_rule is None:
         bad = launch(kernel, (table.array, *arguments), size, grain)
     else:
-        scratch = None if kernel is gather_rows else Scratch(1, table.output_dim, table.dtype)  # it moves them in `out`
+        scratch = None if kernel is gather_rows else make_scratch(table, 1, size, grain)  # that one moves them in `out`
         twin = getattr(idle_rule, kernel.__name__)
         bad = launch(twin, (*_idle_state(table), *arguments), size, grain, scratch)
     raise_for_bad_id(bad, ids, table.input_dim)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.backends.scratch import Scratch
-from fastembed_layer.kernels.threads import BYTES_PER_THREAD, run_parallel
+from fastembed_layer.kernels.threads import BYTES_PER_THREAD, get_threads, run_parallel
 
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]
@@ -40,10 +40,18 @@ def launch(
         return run_parallel(lambda begin, end: kernel(*arguments, begin, end), size, grain)
 
     def work(begin: int, end: int) -> Any:
-        with scratch as rows:
+        rows = scratch.take()
+        try:
             return kernel(*arguments, *rows, begin, end)
+        finally:
+            scratch.give_back(rows)
 
     return run_parallel(work, size, grain)
+
+
+def make_scratch(table: Any, count: int, size: int, grain: int) -> Scratch:
+    """Return work space of `count` rows of a table for each thread of a launch."""
+    return Scratch(count, table.output_dim, table.dtype, max(1, min(get_threads(), size // grain)))
 
 
 def grain_of(matrix: Array, count: int = 1) -> int:

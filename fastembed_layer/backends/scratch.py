@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
-
-from fastembed_layer.kernels.threads import get_threads
 
 Array = np.ndarray[Any, Any]
 
@@ -21,20 +18,24 @@ class Scratch:
         Shape of a set.
     dtype : dtype
         Its type.
+    threads : int
+        How many threads may need one at a time.
     """
 
-    def __init__(self, count: int, columns: int, dtype: Any):
+    def __init__(self, count: int, columns: int, dtype: Any, threads: int):
         self._shape, self._dtype = (count, columns), dtype
-        self._free = [list(np.empty(self._shape, dtype)) for _ in range(get_threads())]
-        self._local = threading.local()
+        self._free = [self._make() for _ in range(threads)]
 
-    def __enter__(self) -> list[Array]:
+    def _make(self) -> list[Array]:
+        return list(np.empty(self._shape, self._dtype))
+
+    def take(self) -> list[Array]:
+        """Return a set that nobody else has until it is given back."""
         try:
-            rows = self._free.pop()
+            return self._free.pop()
         except IndexError:  # there are more threads than there were
-            rows = list(np.empty(self._shape, self._dtype))
-        self._local.rows = rows
-        return rows
+            return self._make()
 
-    def __exit__(self, *exception: object) -> None:
-        self._free.append(self._local.rows)
+    def give_back(self, rows: list[Array]) -> None:
+        """Let others have the set."""
+        self._free.append(rows)

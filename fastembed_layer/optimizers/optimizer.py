@@ -194,7 +194,9 @@ class Optimizer:
             or the optimizer cannot give rows rates of their own. In all cases nothing has been written.
         """
         pairs = merge_pairs(grads_and_vars)
-        guards = {parameter.guard for parameter in (*dict(pairs), *self.accumulation.parameters)}
+        guards = {parameter.guard for parameter, _ in pairs}
+        if self.accumulation.steps is not None:
+            guards.update(parameter.guard for parameter in self.accumulation.parameters)
         return hold([self.guard, *guards], lambda: self._apply(pairs))
 
     def _apply(self, pairs: Pairs) -> int:

@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from itertools import count
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from fastembed_layer.kernels.forks import OF_STEPS, hold_at_fork
@@ -18,6 +19,7 @@ from fastembed_layer.tables.shield import Shield
 Result = TypeVar("Result")
 
 _serials = count()
+_by_order = attrgetter("order")
 
 
 class Guard:
@@ -34,10 +36,14 @@ class Guard:
     is_plain : bool
         Whether a step writes each number of a row once, and lookups need nothing but the row: then they may read beside
         it. The first step that is otherwise ends that for good.
+    order : tuple of int
+        Where the locks come among those of others.
     """
 
+    rank = 1
+
     def __init__(self) -> None:
-        self.serial = next(_serials)
+        self.order = (self.rank, next(_serials))
         self.lock = threading.RLock()
         self.writing = threading.RLock()
         self.version = 0
@@ -45,19 +51,11 @@ class Guard:
         with _registry:
             _guards.add(self)
 
-    @property
-    def order(self) -> tuple[int, int]:
-        """Where the locks come among those of others."""
-        return 1, self.serial
-
 
 class OptimizerGuard(Guard):
     """The lock of one optimizer: its steps, and the reading and writing of its state, exclude each other."""
 
-    @property
-    def order(self) -> tuple[int, int]:
-        """Before those of all tables."""
-        return 0, self.serial
+    rank = 0  # before those of all tables
 
 
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()
@@ -69,14 +67,14 @@ def hold(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
 
     Nested blocks and not a list of taken locks: an interrupt between taking a lock and noting it would leave it taken.
     """
-    return _hold_sorted(sorted(guards, key=lambda guard: guard.order), work)
+    return _hold_sorted(sorted(guards, key=_by_order), work)
 
 
 def _hold_sorted(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
     if not guards:
         return work()
     with guards[0].lock:
-        return _hold_sorted(guards[1:], work)
+        return work() if len(guards) == 1 else _hold_sorted(guards[1:], work)
 
 
 def write(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
@@ -85,7 +83,7 @@ def write(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
     The caller holds their locks.
     """
     with Shield():
-        return _write_sorted(sorted(guards, key=lambda guard: guard.order), work)
+        return _write_sorted(sorted(guards, key=_by_order), work)
 
 
 def _write_sorted(guards: Sequence[Guard], work: Callable[[], Result]) -> Result:
@@ -96,7 +94,7 @@ def _write_sorted(guards: Sequence[Guard], work: Callable[[], Result]) -> Result
         is_inner = guard.version % 2  # only the holder of the lock makes it odd
         guard.version += not is_inner
         try:
-            return _write_sorted(guards[1:], work)
+            return work() if len(guards) == 1 else _write_sorted(guards[1:], work)
         finally:
             guard.version += not is_inner
 
@@ -109,7 +107,7 @@ def change(guard: Guard, work: Callable[[], Result]) -> Result:
 def _list_locks() -> list[Any]:
     """All locks in the order in which they are taken."""
     with _registry:
-        guards = sorted(_guards, key=lambda guard: guard.order)
+        guards = sorted(_guards, key=_by_order)
     return [*(guard.lock for guard in guards), *(guard.writing for guard in guards), _registry]
 
 

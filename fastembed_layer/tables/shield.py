@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from _signal import getsignal  # type: ignore[import-not-found]  # that of `signal` makes enums, at ten times the cost
+from _signal import getsignal  # type: ignore[import-not-found]  # those of `signal` make enums, at ten times the cost
+from _signal import signal as set_handler
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 MAIN_THREAD = threading.main_thread().ident
 NUMBERS = tuple(sorted(int(number) for number in signal.valid_signals()))
@@ -25,7 +26,7 @@ class Shield:
     _is_up = False
 
     def __init__(self) -> None:
-        self._handlers: dict[int, Handler] = {}
+        self._replaced: dict[int, Handler] = {}
         self._arrived: list[int] = []
         self._is_outermost = False
 
@@ -34,11 +35,9 @@ class Shield:
             return
         self._is_outermost = True
         try:
-            for number in NUMBERS:
-                handler = getsignal(number)
-                if callable(handler):
-                    self._handlers[number] = handler
-                    signal.signal(number, self._defer)
+            for number, handler in _find_handlers().items():
+                self._replaced[number] = handler
+                set_handler(number, self._defer)
             Shield._is_up = True
         except BaseException:  # a handler that ran before it was replaced
             self._restore()
@@ -66,12 +65,28 @@ class Shield:
     def _restore(self) -> None:
         """Put every handler back, even if one that is back already raises meanwhile."""
         raised = None
-        while self._handlers:
+        while self._replaced:
             try:
-                number, handler = next(iter(self._handlers.items()))
-                signal.signal(number, handler)
-                del self._handlers[number]
+                number, handler = next(iter(self._replaced.items()))
+                set_handler(number, handler)
+                del self._replaced[number]
             except BaseException as error:  # noqa: PERF203
                 raised = error
         if raised is not None:
             raise raised
+
+
+class _Known:
+    """What was found at the last look: the handlers of all signals, and those of them that are functions of Python."""
+
+    handlers: ClassVar[list[Any]] = []
+    functions: ClassVar[dict[int, Handler]] = {}
+
+
+def _find_handlers() -> dict[int, Handler]:
+    """The handlers that are functions of Python, by signal."""
+    handlers = list(map(getsignal, NUMBERS))
+    if handlers != _Known.handlers:  # they hardly ever change, and comparing them is much cheaper than asking of each
+        functions = {number: handler for number, handler in zip(NUMBERS, handlers, strict=True) if callable(handler)}
+        _Known.handlers, _Known.functions = handlers, functions
+    return _Known.functions

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fastembed_layer.tables import shield
 from fastembed_layer.tables.shield import Shield
 
 
@@ -57,7 +58,7 @@ def test_ctrl_c_is_raised_behind_the_block() -> None:
 
 
 def test_an_interrupt_while_handlers_are_replaced_leaves_all_of_them_as_they_were(monkeypatch: Any) -> None:
-    real, calls = signal.signal, []
+    real, calls = shield.set_handler, []
 
     def replace(number: int, handler: Any) -> Any:
         calls.append(number)
@@ -65,7 +66,7 @@ def test_an_interrupt_while_handlers_are_replaced_leaves_all_of_them_as_they_wer
             raise KeyboardInterrupt
         return real(number, handler)
 
-    monkeypatch.setattr(signal, "signal", replace)
+    monkeypatch.setattr(shield, "set_handler", replace)
     with pytest.raises(KeyboardInterrupt), Shield():
         raise AssertionError("the block must not begin")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

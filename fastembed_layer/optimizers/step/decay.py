@@ -46,7 +46,9 @@ class WeightDecay:
 
     def rate_of(self, parameter: Parameter) -> float:
         """Return the share per learning rate that a weight loses; 0 where it is left out."""
-        if self.rate is None or any(
+        if self.rate is None:
+            return 0.0
+        if any(
             re.search(excluded, parameter.name) if isinstance(excluded, str) else excluded is parameter
             for excluded in self._excluded
         ):
@@ -55,6 +57,8 @@ class WeightDecay:
 
     def decay_factor(self, parameter: Parameter, learning_rate: float, penalty: float = 0.0) -> float:
         """Return what one step leaves of a weight, `penalty` being what an L2 penalty adds to the rate of decay."""
+        if self.rate is None and not penalty:
+            return 1.0
         rate = self.rate_of(parameter)
         decay_factor = 1 - learning_rate * (rate + penalty)
         if learning_rate * rate >= 1:

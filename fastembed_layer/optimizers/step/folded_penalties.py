@@ -45,7 +45,8 @@ def split_penalties(pairs: Pairs, optimizer: Optimizer, learning_rate: float) ->
             else:
                 gradient = gradient.to_dense()
         split.append((parameter, gradient))
-    optimizer.decay.penalise(rates)
+    if rates:
+        optimizer.decay.penalise(rates)
     return split, rates
 
 
@@ -63,8 +64,10 @@ def open_sums(pairs: Pairs, moves_rows: bool) -> list[WatchedSum]:
     Tables are without their sums until `close_sums`, so a step that fails leaves none that is wrong.
     """
     watched = []
-    for table, gradient in _summed_tables(pairs):
-        if isinstance(gradient, RowGradient) and not moves_rows and table.squares is not None:
+    for table, gradient in pairs:
+        if not isinstance(table, Table) or table.squares is None:
+            continue
+        if isinstance(gradient, RowGradient) and not moves_rows:
             watched.append(WatchedSum(table.squares, table, gradient.distinct_ids()))
             table.squares.take_out(table, watched[-1].row_ids)
         table.squares = None
@@ -95,7 +98,3 @@ def _is_decay(parameter: Parameter, optimizer: Optimizer) -> bool:
         and not optimizer.averages.use_ema
         and (rates is None or rates.factors is None)
     )
-
-
-def _summed_tables(pairs: Pairs) -> list[tuple[Table, Gradient]]:
-    return [(table, gradient) for table, gradient in pairs if isinstance(table, Table) and table.squares is not None]

@@ -137,6 +137,8 @@ class IdleBook:
         self, tables: list[Table], amount: float | Array, decay_factors: Mapping[Parameter, float]
     ) -> list[Callable[[], None]]:
         """Return functions that let the clocks of the tables of a step go on by one step; they need no memory."""
+        if not self._entries:
+            return []
         clocks = {
             id(table.idle.clock): (table.idle.clock, decay_factors[table]) for table in tables if table.idle is not None
         }

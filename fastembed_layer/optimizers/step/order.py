@@ -49,8 +49,9 @@ def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
     advances = optimizer.idle_book.prepare_clocks(tables, amount, decay_factors)
     for table in tables:
         table.guard.is_plain &= _is_plain(table, motion, decay_factors[table])
-    visits_all = {one for one, _ in pairs if find_reasons(optimizer, one)}
-    restores = prepare_undo(pairs, optimizer.own_slots, optimizer.averages, visits_all)
+    restores = prepare_undo(
+        pairs, optimizer.own_slots, optimizer.averages, lambda parameter: bool(find_reasons(optimizer, parameter))
+    )
     guards = [parameter.guard for parameter, _ in pairs]
     write(
         guards,
@@ -94,7 +95,8 @@ def _prepare(
     """Group the gradients of a step and make its slots ready; what a first attempt has done, a second leaves."""
     prepared = [(group_ids(parameter, gradient), optimizer.slots_of(parameter)) for parameter, gradient in pairs]
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
-    optimizer.idle_book.open_step(tables, motion, optimizer.own_slots, set(filter(optimizer.decay.reaches, tables)))
+    decayed = set(filter(optimizer.decay.reaches, tables)) if optimizer.decay.is_active else set()
+    optimizer.idle_book.open_step(tables, motion, optimizer.own_slots, decayed)
     optimizer.idle_book.part_clocks(tables, decay_factors)
     optimizer.averages.prepare(pairs, partial(find_reasons, optimizer))
     for table in tables:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import allocate, move_array, placement_of, to_cpu
+from fastembed_layer.backends.arrays import CPU, allocate, move_array, placement_of, to_cpu
 from fastembed_layer.optimizers.step.trained_rows import row_rates_of
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_rates import RowRates
@@ -37,6 +37,8 @@ def make_slots(parameter: Parameter, values: Mapping[str, float], row_wise: Coll
 
 def move_slots(slots: dict[str, Array], placement: str) -> None:
     """Move slots to where their parameter has gone, all of them or none; those that are there stay as they are."""
+    if placement == CPU and set(map(type, slots.values())) <= {np.ndarray}:
+        return
     if any(placement_of(slot) != placement for slot in slots.values()):
         slots.update({name: move_array(slot, placement) for name, slot in slots.items()})
 

@@ -26,7 +26,10 @@ ALL = slice(None)
 
 
 def prepare_undo(
-    pairs: Pairs, slots: Mapping[Parameter, Mapping[str, Array]], averages: MovingAverages, visits_all: set[Parameter]
+    pairs: Pairs,
+    slots: Mapping[Parameter, Mapping[str, Array]],
+    averages: MovingAverages,
+    visits_all: Callable[[Parameter], bool],
 ) -> list[Restore]:
     """Return functions that put back what a step may change; empty for a step of which nothing can fail any more.
 
@@ -38,14 +41,14 @@ def prepare_undo(
         The optimizer's slots by parameter and name.
     averages : MovingAverages
         Of the optimizer.
-    visits_all : set of Parameter
-        Tables of which the step writes every row, and not those of its gradient alone.
+    visits_all : callable
+        Tells whether the step writes every row of a table, and not those of its gradient alone.
     """
     if not averages.use_ema and all(parameter.constraint is None for parameter, _ in pairs):
         return []
     restores: list[Restore] = [averages.prepare_undo()]
     for parameter, gradient in pairs:
-        rows = ALL if parameter in visits_all else _rows_of(parameter, gradient)
+        rows = ALL if visits_all(parameter) else _rows_of(parameter, gradient)
         restores += [_copy_rows(array, rows) for array in (parameter.write_back(), *slots[parameter].values())]
         if isinstance(parameter, Table) and parameter.idle is not None:
             idle = parameter.idle
