@@ -56,9 +56,29 @@ def check_positive(value: Any, argument: str) -> float:
     return number
 
 
-def warn_caller(text: str) -> None:
+def check_float_dtype(dtype: Any, argument: str = "dtype") -> np.dtype[Any] | None:
+    """Return the dtype of a computation; None stays None.
+
+    It is a name, a numpy dtype or a dtype policy of Keras; bfloat16 is known where ml_dtypes has been imported.
+    """
+    name = getattr(dtype, "compute_dtype", dtype)
+    if name is None:
+        return None
+    try:
+        found = np.dtype(name)
+    except TypeError:
+        found = None
+    if found is None or found.name not in ("float16", "float32", "float64", "bfloat16"):
+        remedy = " numpy knows bfloat16 after `import ml_dtypes`." if name == "bfloat16" else ""
+        raise ValueError(
+            f"`{argument}` must be float16, bfloat16, float32 or float64. Received: {argument}={dtype!r}.{remedy}"
+        )
+    return found
+
+
+def warn_caller(text: str, category: type[Warning] = UserWarning) -> None:
     """Warn of what the code that calls the package does: the line outside of it is named, however deep this is."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastembed_layer":
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
+    warnings.warn(text, category, stacklevel=level)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_number
-from fastembed_layer.named import NamedObjects, serialize
+from fastembed_layer.named import NamedObjects, StrictArguments, serialize
 
 __all__ = ["Constraint", "FunctionConstraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize"]
 __all__ += ["get", "max_norm", "min_max_norm", "non_neg", "serialize", "unit_norm"]
@@ -19,7 +19,7 @@ Axis = int | Sequence[int]
 EPSILON = 1e-7  # Keras's epsilon(): added to a norm before it divides
 
 
-class Constraint:
+class Constraint(StrictArguments):
     """Base class of the constraints; a subclass writes `__call__`."""
 
     _arguments: tuple[str, ...] = ()

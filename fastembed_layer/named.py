@@ -6,12 +6,14 @@ Every family (initializers, regularizers, constraints, losses, metrics, optimize
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 Thing = TypeVar("Thing")
+Arguments = ParamSpec("Arguments")
 
 
 def snake_case(name: str) -> str:
@@ -40,7 +42,50 @@ def argument_names(cls: type) -> list[str]:
         if inspect.isfunction(constructor):
             parameters = list(inspect.signature(constructor).parameters.values())[1:]
             names |= dict.fromkeys(one.name for one in parameters if one.kind is not inspect.Parameter.VAR_KEYWORD)
+            if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in parameters):
+                break
     return list(names)
+
+
+def refuse_unknown_arguments(constructor: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Let a constructor refuse keywords that it does not have with the nearest that it has.
+
+    One that takes any keywords hands them on to its base, which refuses them.
+    """
+    parameters = inspect.signature(constructor).parameters
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        return constructor
+
+    @functools.wraps(constructor)
+    def construct(*args: Arguments.args, **keywords: Arguments.kwargs) -> None:
+        for name in keywords:
+            if name not in parameters:
+                known = argument_names(type(args[0]))
+                hint = nearest_names(name, known) if known else "It takes no arguments."
+                raise TypeError(f"{type(args[0]).__name__} got an unexpected keyword argument {name!r}. {hint}")
+        constructor(*args, **keywords)
+
+    return construct
+
+
+class StrictArguments:
+    """Base of classes whose constructors, those of subclasses too, name the nearest argument of an unknown one.
+
+    >>> class Circle(StrictArguments):
+    ...     def __init__(self, radius: float = 1.0):
+    ...         self.radius = radius
+    >>> Circle(raduis=2.0)
+    Traceback (most recent call last):
+    TypeError: Circle got an unexpected keyword argument 'raduis'. Did you mean 'radius'?
+    """
+
+    @refuse_unknown_arguments
+    def __init__(self) -> None: ...
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", refuse_unknown_arguments(vars(cls)["__init__"]))  # noqa: B010
 
 
 class NamedObjects(Generic[Thing]):
@@ -61,10 +106,18 @@ class NamedObjects(Generic[Thing]):
         self.base = base
         self.wrap = wrap
         self.classes: dict[str, type[Thing]] = {}
+        self.functions: dict[Callable[..., Any], type[Thing]] = {}
 
-    def add(self, cls: type[Thing], *aliases: str) -> type[Thing]:
-        """Make `cls` known under its class name, in lower case and in snake case too, and under `aliases`."""
-        for name in (cls.__name__, cls.__name__.lower(), snake_case(cls.__name__), *aliases):
+    def add(self, cls: type[Thing], *aliases: str, function: Callable[..., Any] | None = None) -> type[Thing]:
+        """Make `cls` known under its class name, in lower case and in snake case too, and under `aliases`.
+
+        A `function` that computes the same is an identifier of the class, by itself and by its name.
+        """
+        names = (cls.__name__, cls.__name__.lower(), snake_case(cls.__name__), *aliases)
+        if function is not None:
+            self.functions[function] = cls
+            names = (*names, function.__name__)
+        for name in names:
             self.classes[name] = cls
         return cls
 
@@ -86,6 +139,8 @@ class NamedObjects(Generic[Thing]):
             return self._from_mapping(identifier)
         if inspect.isclass(identifier) and issubclass(identifier, self.base):
             return self._build(identifier, {})
+        if inspect.isfunction(identifier) and identifier in self.functions:
+            return self._build(self.functions[identifier], {})
         if callable(identifier) and not inspect.isclass(identifier) and self.wrap is not None:
             return self.wrap(identifier)
         raise TypeError(
@@ -93,6 +148,22 @@ class NamedObjects(Generic[Thing]):
             f"of {self.base.__name__}{' or a callable' if self.wrap else ''}. "
             f"Received: {identifier!r} (of type {type(identifier).__name__})."
         )
+
+    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Thing | None:
+        """Return the object of a config or a name, looked up in `custom_objects` before the family's own classes."""
+        name = config.get("class_name") if isinstance(config, Mapping) else config
+        if not isinstance(name, str) or name not in (custom_objects or {}):
+            return self.get(config)
+        custom = (custom_objects or {})[name]
+        if isinstance(config, Mapping) and inspect.isclass(custom) and issubclass(custom, self.base):
+            return self._build(custom, dict(config.get("config") or {}))
+        return self.get(custom)
+
+    def serialize(self, thing: Any) -> Any:
+        """Return what `get` and `deserialize` read: a config, for one of the family's functions its name."""
+        if inspect.isfunction(thing) and thing in self.functions:
+            return thing.__name__
+        return serialize(thing)
 
     def _find(self, name: str) -> type[Thing]:
         for spelling in (name, name.lower()):

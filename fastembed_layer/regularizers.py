@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_choice, check_number
-from fastembed_layer.named import NamedObjects, serialize
+from fastembed_layer.named import NamedObjects, StrictArguments, serialize
 from fastembed_layer.tables.block_sums import BLOCK, sum_blocks
 
 __all__ = ["L1", "L1L2", "L2", "FunctionRegularizer", "OrthogonalRegularizer", "Regularizer"]
@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 EPSILON = 1e-7  # Keras's epsilon(): shorter vectors are divided by this instead of by their norm
 
 
-class Regularizer:
+class Regularizer(StrictArguments):
     """Base class of the regularizers.
 
     A subclass writes `__call__` (the penalty) and, if layers that have it are to be trained, `gradient`.

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from fastembed_layer.named import NamedObjects, nearest_names, serialize, snake_case
+from fastembed_layer import constraints, initializers, regularizers
+from fastembed_layer.named import NamedObjects, StrictArguments, nearest_names, serialize, snake_case
+from fastembed_layer.optimizers import schedules
 
 
 class Shape:
@@ -123,3 +125,45 @@ def test_an_object_is_written_as_its_keras_config(shapes: NamedObjects[Shape]) -
 
 def test_none_is_written_as_none() -> None:
     assert serialize(None) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "near"),
+    [
+        (initializers.RandomUniform, "minvalue", "minval"),
+        (initializers.GlorotUniform, "sead", "seed"),
+        (initializers.Constant, "vale", "value"),
+        (regularizers.L2, "l_2", "l2"),
+        (regularizers.OrthogonalRegularizer, "facter", "factor"),
+        (constraints.MaxNorm, "max_vale", "max_value"),
+        (constraints.UnitNorm, "axes", "axis"),
+        (schedules.ExponentialDecay, "decay_step", "decay_steps"),
+        (schedules.PiecewiseConstantDecay, "boundary", "boundaries"),
+    ],
+)
+def test_an_unknown_argument_of_a_family_comes_with_the_nearest_known_one(kind: Any, name: str, near: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{kind.__name__} got .* argument '{name}'\. Did you mean '{near}'"):
+        kind(**{name: 1})
+
+
+@pytest.mark.parametrize("kind", [initializers.Zeros, initializers.Ones, constraints.NonNeg])
+def test_a_class_without_arguments_says_so(kind: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^{kind.__name__} got .* 'value'\. It takes no arguments\."):
+        kind(value=1)
+
+
+def test_a_subclass_that_hands_keywords_on_is_named_with_all_arguments() -> None:
+    class Base(StrictArguments):
+        def __init__(self, size: int = 1):
+            self.size = size
+
+    class Derived(Base):
+        def __init__(self, colour: str = "red", **keywords: Any):
+            super().__init__(**keywords)
+            self.colour = colour
+
+    assert Derived(size=2).size == 2
+    with pytest.raises(TypeError, match=r"^Derived got .* 'color'\. Did you mean 'colour'"):
+        Derived(color="blue")
+    with pytest.raises(TypeError, match="multiple values"):
+        Base(1, size=2)  # type: ignore[misc]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.backends.arrays import copy_blocks, is_on_cpu
+from fastembed_layer.named import StrictArguments
 
 Array = np.ndarray[Any, Any]
 
@@ -17,7 +18,7 @@ BLOCK_BYTES = 1 << 24  # of the rows that are computed on the host at a time for
 DTYPES = (np.dtype("float32"), np.dtype("float64"))
 
 
-class Initializer:
+class Initializer(StrictArguments):
     """Base class of the initializers. A subclass writes `__call__`, as in Keras.
 
     Attributes

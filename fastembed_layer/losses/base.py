@@ -9,35 +9,54 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import tape
-from fastembed_layer.checks import check_choice
+from fastembed_layer.checks import check_float_dtype
 from fastembed_layer.losses.comparison import align_ranks, align_weights, as_numbers, as_predictions
-from fastembed_layer.named import snake_case
+from fastembed_layer.named import StrictArguments, snake_case
 
 Array = np.ndarray[Any, Any]
 
 _MEANS = ("sum_over_batch_size", "mean", "auto")
 
 
-class Loss:
+class Loss(StrictArguments):
     """Base class of the losses.
+
+    A subclass writes `per_sample`, or `call` as in Keras where the loss is only to be evaluated.
 
     Parameters
     ----------
     name : str, optional
         Name of the loss; by default the class name in snake case.
-    reduction : {"sum_over_batch_size", "mean", "sum", "none", None}
+    reduction : {"sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None}
         ``"sum_over_batch_size"`` and ``"mean"`` (and tf.keras's ``"auto"``) divide the sum of the weighted
-        losses by their number, zero weights included; None and ``"none"`` keep one loss per sample.
+        losses by their number, zero weights included; ``"mean_with_sample_weight"`` divides it by the sum of the
+        weights; None and ``"none"`` keep one loss per sample.
+    dtype : str or dtype, optional
+        Predictions are rounded to it, and the loss has it; the arithmetic is float32 or more accurate. By default
+        float64 for float64 predictions and float32 for all others.
+
+    Attributes
+    ----------
+    axis : int
+        Axis of `y_pred` along which a sample lies; `per_sample` is given arrays that have it last.
 
     Raises
     ------
     ValueError
-        For an unknown reduction.
+        For an unknown reduction or dtype.
     """
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size"):
+    axis: int = -1
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         self.name = name or snake_case(type(self).__name__)
-        self.reduction = check_choice(reduction, "reduction", (*_MEANS, "sum", "none", None))
+        self.reduction = _check_reduction(reduction)
+        self._dtype = check_float_dtype(dtype)
+
+    @property
+    def dtype(self) -> str | None:
+        """Name of the dtype of the loss; None where it is that of the predictions."""
+        return None if self._dtype is None else self._dtype.name
 
     def per_sample(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         """Return the loss of every sample and its gradient; the one method that a subclass writes.
@@ -56,6 +75,14 @@ class Loss:
             Derivative of each sample's own loss, not yet weighted or averaged.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `per_sample(y_true, y_pred)`.")
+
+    def call(self, y_true: Any, y_pred: Any) -> Array:
+        """Return the loss of every sample, unweighted; nothing is recorded.
+
+        A subclass that has this method alone can be evaluated but not trained with, since arbitrary array code is
+        not differentiated.
+        """
+        return self._compare(*self._prepare(y_true, as_predictions(y_pred)))[0]
 
     def find_counted(self, y_true: Array, y_pred: Array) -> Array | None:
         """Return which losses count, as a boolean array of their shape; None when all do."""
@@ -80,7 +107,8 @@ class Loss:
         -------
         loss : ndarray
             Zero-dimensional, or one loss per sample without reduction; float64 for float64 predictions,
-            otherwise float32. Sums are accumulated in float64. NaN and infinity propagate silently.
+            otherwise float32, unless there is a `dtype`. Sums are accumulated in float64. NaN and infinity propagate
+            silently.
 
         Raises
         ------
@@ -111,24 +139,50 @@ class Loss:
         value, pull_back = self._evaluate(y_true, y_pred, sample_weight, mask)
         return value, pull_back(np.ones_like(value))
 
-    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def _evaluate(
         self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any
     ) -> tuple[Array, Callable[[Array], Array]]:
         given = as_predictions(y_pred)
-        accurate = given.astype(np.promote_types(given.dtype, np.float32), copy=False)
-        targets, predictions = align_ranks(as_numbers("y_true", y_true), accurate)
-        losses, gradient = _check_pair(self.per_sample(targets, predictions), predictions)
-        counted = self.find_counted(targets, predictions)
-        factors = self._find_factors(losses.shape, sample_weight, mask, counted)
+        targets, predictions = self._prepare(y_true, given)
+        losses, gradient = self._compare(targets, predictions)
+        factors = self._find_factors(losses.shape, sample_weight, mask, self.find_counted(targets, predictions))
 
         @np.errstate(over="ignore", invalid="ignore")
         def pull_back(d_loss: Array) -> Array:
+            if gradient is None:
+                raise NotImplementedError(
+                    f"{type(self).__name__} has a value but no gradient: write `per_sample(y_true, y_pred)`, which "
+                    "returns both, in place of `call`."
+                )
             scale = np.asarray(d_loss * factors, gradient.dtype)
             scale = scale.reshape(scale.shape + (1,) * (gradient.ndim - scale.ndim))
-            return np.asarray(gradient * scale, given.dtype).reshape(given.shape)
+            return np.asarray(np.moveaxis(gradient * scale, -1, self.axis), given.dtype).reshape(given.shape)
 
-        return self._reduce(losses, factors).astype(predictions.dtype), pull_back
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._reduce(losses, factors).astype(self._dtype or predictions.dtype), pull_back
+
+    def _prepare(self, y_true: Any, y_pred: Array) -> tuple[Array, Array]:
+        """Return targets and predictions of fitting ranks, in the dtype of the arithmetic, with `axis` last."""
+        rounded = y_pred.astype(self._dtype or y_pred.dtype, copy=False)
+        accurate = rounded.astype(np.promote_types(rounded.dtype, np.float32), copy=False)
+        targets, predictions = align_ranks(as_numbers("y_true", y_true), accurate)
+        if self.axis == -1:
+            return targets, predictions
+        if not -predictions.ndim <= self.axis < predictions.ndim:
+            raise ValueError(
+                f"`axis` must be an axis of `y_pred`. Received: axis={self.axis} and y_pred of shape {y_pred.shape}."
+            )
+        if targets.ndim == predictions.ndim:
+            targets = np.moveaxis(targets, self.axis, -1)
+        return targets, np.moveaxis(predictions, self.axis, -1)
+
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    def _compare(self, targets: Array, predictions: Array) -> tuple[Array, Array | None]:
+        """Return the loss of every sample and its gradient; None where a subclass has only values."""
+        kind = type(self)
+        if kind.per_sample is Loss.per_sample and kind.call is not Loss.call:
+            return np.asarray(self.call(targets, predictions)), None
+        return _check_pair(self.per_sample(targets, predictions), predictions)
 
     def _find_factors(self, shape: tuple[int, ...], weights: Any, mask: Any, counted: Array | None) -> Array:
         """Return what each loss is multiplied by before the sum: weight, mask and the divisor of a mean."""
@@ -139,7 +193,12 @@ class Loss:
             counted = mask if counted is None else mask & counted
         if counted is not None:
             factors, n_counted = factors * counted, int(np.count_nonzero(counted))
-        return np.asarray(factors / max(n_counted, 1)) if self.reduction in _MEANS else factors
+        if self.reduction in _MEANS:
+            return np.asarray(factors / max(n_counted, 1))
+        if self.reduction == "mean_with_sample_weight":
+            total = np.sum(np.broadcast_to(factors, shape), dtype=np.float64)
+            return np.asarray(factors / total if total else np.zeros(()))
+        return factors
 
     def _reduce(self, losses: Array, factors: Array) -> Array:
         if self.reduction in (None, "none"):
@@ -150,7 +209,8 @@ class Loss:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build this loss again."""
-        return {"name": self.name, "reduction": self.reduction}
+        config = {"name": self.name, "reduction": self.reduction}
+        return config if self.dtype is None else {**config, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Loss:
@@ -172,8 +232,9 @@ class FunctionLoss(Loss):
         function: Callable[[Array, Array], tuple[Array, Array]],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: Any = None,
     ):
-        super().__init__(name or getattr(function, "__name__", None), reduction)
+        super().__init__(name or getattr(function, "__name__", None), reduction, dtype)
         self.function = function
 
     def per_sample(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
@@ -183,6 +244,17 @@ class FunctionLoss(Loss):
     def get_config(self) -> dict[str, Any]:
         """Refuse, because a config cannot hold a function."""
         raise ValueError(f"The loss {self.name!r} is a plain function, which has no config; subclass `Loss`.")
+
+
+def _check_reduction(reduction: Any) -> str | None:
+    """Return a reduction, or raise in Keras's words."""
+    allowed = (*_MEANS, "mean_with_sample_weight", "sum", "none", None)
+    if not any(reduction is choice or (isinstance(reduction, str) and reduction == choice) for choice in allowed):
+        raise ValueError(
+            f"Invalid value for argument `reduction`. Expected one of {', '.join(map(repr, allowed))}. "
+            f"Received: reduction={reduction!r}."
+        )
+    return None if reduction is None else str(reduction)
 
 
 def _check_pair(pair: Any, y_pred: Array) -> tuple[Array, Array]:

@@ -8,6 +8,9 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+# Keras's epsilon(): the bound of probabilities whose logarithm is taken, and of what is divided by.
+EPSILON = 1e-7
+
 
 def as_numbers(name: str, values: Any) -> Array:
     """Return the argument called `name` as an array of booleans, integers or floats, else TypeError."""
@@ -75,6 +78,13 @@ def align_weights(name: str, weights: Any, shape: tuple[int, ...]) -> Array:
             f"`{name}` must fit the per-sample values of shape {shape}, its axes matched from the left. "
             f"Received: shape {np.shape(weights)}.{remedy}"
         ) from None
+
+
+def check_axis(axis: Any) -> int:
+    """Return an axis, or raise."""
+    if not isinstance(axis, int | np.integer) or isinstance(axis, bool):
+        raise TypeError(f"`axis` must be an integer. Received: axis={axis!r} (of type {type(axis).__name__}).")
+    return int(axis)
 
 
 def as_targets(y_true: Array, y_pred: Array) -> Array:

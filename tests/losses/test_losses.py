@@ -29,7 +29,26 @@ LOSSES = [
     losses.SparseCategoricalCrossentropy(from_logits=True),
     losses.SparseCategoricalCrossentropy(ignore_class=1),
     losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=1),
+    losses.BinaryFocalCrossentropy(gamma=1.5),
+    losses.BinaryFocalCrossentropy(True, 0.3, from_logits=True, label_smoothing=0.2),
+    losses.BinaryFocalCrossentropy(gamma=0.0),
+    losses.CategoricalFocalCrossentropy(gamma=1.5),
+    losses.CategoricalFocalCrossentropy([0.2, 0.3, 0.4], from_logits=True, label_smoothing=0.3),
+    losses.MeanAbsolutePercentageError(),
+    losses.MeanSquaredLogarithmicError(),
+    losses.Huber(),
+    losses.Huber(delta=0.3),
+    losses.LogCosh(),
+    losses.CosineSimilarity(),
+    losses.Hinge(),
+    losses.SquaredHinge(),
+    losses.CategoricalHinge(),
+    losses.KLDivergence(),
+    losses.Poisson(),
 ]
+OF_PROBABILITIES = (losses.KLDivergence, losses.Poisson, losses.MeanSquaredLogarithmicError)
+OF_ONE_HOT_ROWS = (losses.CategoricalCrossentropy, losses.CategoricalFocalCrossentropy, losses.CategoricalHinge)
+OF_BITS = (losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy, losses.Hinge, losses.SquaredHinge)
 
 
 def describe(loss: losses.Loss) -> str:
@@ -42,7 +61,7 @@ every_loss = pytest.mark.parametrize("loss", LOSSES, ids=describe)
 
 
 def takes_logits(loss: losses.Loss) -> bool:
-    return getattr(loss, "from_logits", False) or isinstance(loss, losses.MeanSquaredError | losses.MeanAbsoluteError)
+    return getattr(loss, "from_logits", not isinstance(loss, OF_PROBABILITIES))
 
 
 def make_batch(loss: losses.Loss, shape: tuple[int, ...], dtype: str = "float64") -> tuple[Array, Array]:
@@ -52,10 +71,12 @@ def make_batch(loss: losses.Loss, shape: tuple[int, ...], dtype: str = "float64"
     y_pred = rng.normal(size=shape) * 3 if takes_logits(loss) else rng.uniform(0.05, 0.95, shape)
     if isinstance(loss, losses.SparseCategoricalCrossentropy):
         return classes, y_pred.astype(dtype)
-    if isinstance(loss, losses.CategoricalCrossentropy):
+    if isinstance(loss, OF_ONE_HOT_ROWS):
         return np.eye(shape[-1])[classes], y_pred.astype(dtype)
-    if isinstance(loss, losses.BinaryCrossentropy):
+    if isinstance(loss, OF_BITS):
         return rng.integers(0, 2, shape), y_pred.astype(dtype)
+    if isinstance(loss, OF_PROBABILITIES):
+        return rng.uniform(0.05, 0.95, shape), y_pred.astype(dtype)
     return rng.normal(size=shape), y_pred.astype(dtype)
 
 
@@ -67,6 +88,33 @@ def naive_losses(loss: Any, y_true: Array, y_pred: Array) -> Array:
     return np.array(values).reshape(y_pred.shape[:-1])
 
 
+def naive_huber(loss: Any, target: Array, row: Array) -> float:
+    delta, errors = loss.delta, abs(row - target)
+    return float(np.mean([e**2 / 2 if e <= delta else delta * e - delta**2 / 2 for e in errors]))
+
+
+def naive_categorical_hinge(loss: Any, target: Array, row: Array) -> float:
+    return float(max(max((1 - target) * row) - np.sum(target * row) + 1, 0))
+
+
+def as_signs(target: Array) -> Array:
+    return 2 * target - 1
+
+
+FORMULAS: dict[Any, Any] = {
+    losses.MeanAbsolutePercentageError: lambda loss, t, p: 100 * np.mean(abs((t - p) / t)),
+    losses.MeanSquaredLogarithmicError: lambda loss, t, p: np.mean((np.log(t + 1) - np.log(p + 1)) ** 2),
+    losses.Huber: naive_huber,
+    losses.LogCosh: lambda loss, t, p: np.mean(np.log(np.cosh(p - t))),
+    losses.CosineSimilarity: lambda loss, t, p: -np.sum(t * p) / np.linalg.norm(t) / np.linalg.norm(p),
+    losses.Hinge: lambda loss, t, p: np.mean(np.maximum(1 - as_signs(t) * p, 0)),
+    losses.SquaredHinge: lambda loss, t, p: np.mean(np.maximum(1 - as_signs(t) * p, 0) ** 2),
+    losses.CategoricalHinge: naive_categorical_hinge,
+    losses.KLDivergence: lambda loss, t, p: np.sum(t * np.log(t / p)),
+    losses.Poisson: lambda loss, t, p: np.mean(p - t * np.log(p + 1e-7)),
+}
+
+
 def naive_row(loss: Any, target: Array, row: Array) -> float:
     if isinstance(loss, losses.MeanSquaredError):
         return float(np.mean((target - row) ** 2))
@@ -76,10 +124,19 @@ def naive_row(loss: Any, target: Array, row: Array) -> float:
         target = target * (1 - loss.label_smoothing) + loss.label_smoothing / 2
         p = 1 / (1 + np.exp(-row)) if loss.from_logits else np.clip(row, 1e-7, 1 - 1e-7)
         return float(-np.mean(target * np.log(p) + (1 - target) * np.log(1 - p)))
-    if isinstance(loss, losses.CategoricalCrossentropy):
+    if isinstance(loss, losses.BinaryFocalCrossentropy):
+        target = target * (1 - loss.label_smoothing) + loss.label_smoothing / 2
+        p = 1 / (1 + np.exp(-row)) if loss.from_logits else row
+        focal = (1 - (target * p + (1 - target) * (1 - p))) ** loss.gamma
+        weight = target * loss.alpha + (1 - target) * (1 - loss.alpha) if loss.apply_class_balancing else 1
+        return float(-np.mean(weight * focal * (target * np.log(p) + (1 - target) * np.log(1 - p))))
+    if isinstance(loss, losses.CategoricalCrossentropy | losses.CategoricalFocalCrossentropy):
         target = target * (1 - loss.label_smoothing) + loss.label_smoothing / len(row)
         p = np.exp(row) / np.exp(row).sum() if loss.from_logits else np.clip(row / row.sum(), 1e-7, 1 - 1e-7)
-        return float(-np.sum(target * np.log(p)))
+        focal = getattr(loss, "alpha", 1) * (1 - p) ** getattr(loss, "gamma", 0)
+        return float(-np.sum(focal * target * np.log(p)))
+    if type(loss) in FORMULAS:
+        return float(FORMULAS[type(loss)](loss, target, row))
     if target[0] == loss.ignore_class:
         return 0.0
     p = np.exp(row) if loss.from_logits else np.clip(row, 1e-7, 1 - 1e-7)
@@ -115,7 +172,7 @@ def test_per_sample_losses_equal_the_formula(loss: losses.Loss, shape: tuple[int
 
 
 @every_loss
-@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", None])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", None])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 def test_gradient_equals_finite_differences(
@@ -142,7 +199,7 @@ def test_gradient_has_shape_and_dtype_of_predictions(loss: losses.Loss, dtype: s
 
 
 @every_loss
-@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "auto", "sum"])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "auto", "sum", "mean_with_sample_weight"])
 @pytest.mark.parametrize("shape", [(0, 3), (0, 2, 3), (2, 0, 3)])
 def test_empty_batch_has_loss_zero(loss: losses.Loss, reduction: str, shape: tuple[int, ...]) -> None:
     y_true, y_pred = make_batch(loss, shape)
@@ -299,6 +356,22 @@ def test_tape_finds_an_array_that_was_squeezed_on_the_way() -> None:
         ("BCE", losses.BinaryCrossentropy),
         ("categorical_crossentropy", losses.CategoricalCrossentropy),
         ("sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy),
+        ("MAPE", losses.MeanAbsolutePercentageError),
+        ("msle", losses.MeanSquaredLogarithmicError),
+        ("huber", losses.Huber),
+        ("huber_loss", losses.Huber),
+        ("log_cosh", losses.LogCosh),
+        ("logcosh", losses.LogCosh),
+        ("cosine_similarity", losses.CosineSimilarity),
+        ("hinge", losses.Hinge),
+        ("squared_hinge", losses.SquaredHinge),
+        ("categorical_hinge", losses.CategoricalHinge),
+        ("KLD", losses.KLDivergence),
+        ("kl_divergence", losses.KLDivergence),
+        ("kullback_leibler_divergence", losses.KLDivergence),
+        ("poisson", losses.Poisson),
+        ("binary_focal_crossentropy", losses.BinaryFocalCrossentropy),
+        ("categorical_focal_crossentropy", losses.CategoricalFocalCrossentropy),
     ],
 )
 def test_names_of_keras_are_known(name: str, kind: type[losses.Loss]) -> None:
@@ -319,20 +392,19 @@ def test_none_is_no_loss() -> None:
     assert losses.serialize(None) is None
 
 
-def huber(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+def quartic(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     """Compute a loss that the package does not have, with its gradient."""
     error = y_pred - y_true
-    values = np.where(abs(error) < 1, error**2 / 2, abs(error) - 0.5)
-    return values.mean(axis=-1), np.clip(error, -1, 1) / error.shape[-1]
+    return (error**4).mean(axis=-1), 4 * error**3 / error.shape[-1]
 
 
 def test_a_function_that_returns_losses_and_gradient_is_a_loss() -> None:
-    loss, rng = losses.get(huber), np.random.default_rng(0)
+    loss, rng = losses.get(quartic), np.random.default_rng(0)
     y_true, y_pred = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)) * 3
     weights = rng.random(4)
     _, gradient = loss.value_and_gradient(y_true, y_pred, sample_weight=weights)
     np.testing.assert_allclose(gradient, differentiate(loss, y_true, y_pred, sample_weight=weights), atol=1e-8)
-    assert loss.name == "huber"
+    assert loss.name == "quartic"
     with pytest.raises(ValueError, match="plain function"):
         loss.get_config()
 
@@ -414,7 +486,16 @@ def test_a_single_number_is_no_prediction() -> None:
         (losses.BinaryCrossentropy, {"label_smoothing": -0.1}, ValueError),
         (losses.CategoricalCrossentropy, {"label_smoothing": True}, TypeError),
         (losses.CategoricalCrossentropy, {"label_smoothing": float("nan")}, ValueError),
-        (losses.CategoricalCrossentropy, {"axis": 1}, ValueError),
+        (losses.CategoricalCrossentropy, {"axis": 1.0}, TypeError),
+        (losses.CosineSimilarity, {"axis": True}, TypeError),
+        (losses.Huber, {"delta": 0}, ValueError),
+        (losses.Huber, {"delta": "1"}, TypeError),
+        (losses.BinaryFocalCrossentropy, {"alpha": 1.5}, ValueError),
+        (losses.BinaryFocalCrossentropy, {"gamma": -1}, ValueError),
+        (losses.BinaryFocalCrossentropy, {"apply_class_balancing": 1}, TypeError),
+        (losses.CategoricalFocalCrossentropy, {"alpha": "a"}, TypeError),
+        (losses.MeanSquaredError, {"dtype": "int32"}, ValueError),
+        (losses.MeanSquaredError, {"dtype": "float31"}, ValueError),
         (losses.SparseCategoricalCrossentropy, {"ignore_class": True}, TypeError),
         (losses.SparseCategoricalCrossentropy, {"ignore_class": 1.0}, TypeError),
     ],

@@ -14,7 +14,7 @@ from fastembed_layer.checks import check_number
 Schedule = Callable[[int], float]
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(named.StrictArguments):
     """Base class of the schedules.
 
     A subclass writes `__call__`, and `get_config` where an optimizer that has it needs a config. Any function of the
