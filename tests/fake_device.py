@@ -18,6 +18,7 @@ from fastembed_layer.backends.arrays import CPU
 from fastembed_layer.backends.contract import Backend, GroupedGradient
 from fastembed_layer.backends.cpu import CpuBackend
 from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.row_cache.states import CachedTable
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.row_rates import RowRates
 from fastembed_layer.tables.table import Table
@@ -117,7 +118,7 @@ def bare(thing: Any) -> Any:
     if isinstance(thing, RowGradient):
         ids, values, *others = map(bare, thing._arrays())
         return RowGradient(ids, values, thing.shape, *others)
-    if isinstance(thing, Table):
+    if isinstance(thing, Table | CachedTable):
         return _bare_table(thing)
     if isinstance(thing, Parameter):
         return SimpleNamespace(
@@ -126,7 +127,7 @@ def bare(thing: Any) -> Any:
     raise TypeError(f"The device was handed a {type(thing).__name__} of the host.")
 
 
-def _bare_table(table: Table) -> Any:
+def _bare_table(table: Table | CachedTable) -> Any:
     known = table.idle
     idle = known and SimpleNamespace(
         rule=known.rule,
@@ -135,7 +136,6 @@ def _bare_table(table: Table) -> Any:
         clock=known.clock,
         constants=known.constants,
         is_finished=known.is_finished,
-        moves=known.moves,
         row_rates=_bare_rates(known.row_rates),
     )
     shape = {

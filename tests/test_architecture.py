@@ -75,14 +75,14 @@ MODULES = read_package()
 FOLDERS = {str(path.parent.relative_to(FOLDER)).replace("/", ".") for path in FOLDER.glob("*/**/__init__.py")}
 
 
-def find_imports(module: Module, *, deferred: bool = True) -> Iterator[Import]:
-    """Every import that can run, with or without those in functions: not those for type checkers alone."""
+def find_imports(module: Module, *, deferred: bool = True, types: bool = False) -> Iterator[Import]:
+    """Every import that can run, with or without those in functions, and on demand those for type checkers alone."""
     nodes: list[ast.AST] = [ast.parse(module.text)]
     while nodes:
         node = nodes.pop()
         if not deferred and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Constant):
             continue
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        if not types and isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             nodes.extend(node.orelse)
             continue
         nodes.extend(ast.iter_child_nodes(node))
@@ -129,12 +129,12 @@ def is_within(name: str, home: str) -> bool:
 
 
 def find_wrong_directions(module: Module) -> list[str]:
-    """Imports from a higher floor, or from another room of the same floor."""
+    """Imports from a higher floor, or from another room of the same floor; a reader follows those of types, too."""
     room, found = room_of(module.name), []
     if module.name.split(".")[0] != room:
         return [f"{module.name} has no floor: give it one in FLOORS and in docs/design.md"]
     stranger = next((other for name, other in STRANGERS.items() if is_within(module.name, name)), "nobody")
-    for target, line in find_imports(module):
+    for target, line in find_imports(module, types=True):
         if target.split(".")[0] != PACKAGE:
             continue
         inner = target.removeprefix(PACKAGE).removeprefix(".") or "__init__"
@@ -146,15 +146,41 @@ def find_wrong_directions(module: Module) -> list[str]:
 
 def find_cycle(modules: dict[str, Module]) -> list[str]:
     """Modules that import each other in a circle while they are being loaded; empty where there is none."""
-    graph = {}
-    for name, module in modules.items():
-        targets = [found.target.removeprefix(PACKAGE + ".") for found in find_imports(module, deferred=False)]
-        graph[name] = {full if full in modules else full.rpartition(".")[0] for full in targets} & modules.keys()
     try:
-        TopologicalSorter(graph).prepare()
+        TopologicalSorter(make_graph(modules, deferred=False)).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []
+
+
+def make_graph(modules: dict[str, Module], **kinds: bool) -> dict[str, set[str]]:
+    """The modules that each module imports."""
+    graph = {}
+    for name, module in modules.items():
+        targets = [found.target.removeprefix(PACKAGE + ".") for found in find_imports(module, **kinds)]
+        graph[name] = {full if full in modules else full.rpartition(".")[0] for full in targets} & modules.keys()
+    return graph
+
+
+def reachable(graph: dict[str, set[str]], name: str) -> set[str]:
+    """All modules that one leads to."""
+    found: set[str] = set()
+    rest = [name]
+    while rest:
+        new = graph[rest.pop()] - found
+        found |= new
+        rest += new
+    return found
+
+
+def find_knots(modules: dict[str, Module]) -> list[list[str]]:
+    """Modules that know each other, imports of types included: more than two, or in several rooms."""
+    graph = make_graph(modules, types=True)
+    for name in graph:  # a folder's namespace is not what its files are about
+        graph[name] = {other for other in graph[name] if other not in FOLDERS}
+    leads = {name: reachable(graph, name) for name in graph}
+    knots = {tuple(sorted(other for other in leads[name] if name in leads[other])) for name in graph}
+    return [list(knot) for knot in sorted(knots) if len(knot) > 2 or len({room_of(name) for name in knot}) > 1]
 
 
 def find_foreign_imports(module: Module) -> list[str]:
@@ -255,7 +281,10 @@ CHECKS = {
 }
 HARMLESS = (
     Module("optimizers.adam", "from fastembed_layer.tables.table import Table\nfrom .optimizer import Optimizer"),
-    Module("tables.table", "if TYPE_CHECKING:\n    from fastembed_layer.optimizers import SGD\n    import numba"),
+    Module(
+        "tables.table",
+        "if TYPE_CHECKING:\n    from fastembed_layer.backends.contract import Operations\n    import numba",
+    ),
     Module("kernels.jit", "import numba\nfrom llvmlite import ir"),
     Module("backends.cuda.library", "def load():\n    import cupy"),
     Module("layers", "from fastembed_layer.layers.dense import Dense"),
@@ -286,6 +315,17 @@ def test_what_is_allowed_is_not_reported(module: Module) -> None:
 
 def test_no_modules_import_each_other() -> None:
     assert find_cycle(MODULES) == []
+
+
+def test_no_more_than_two_files_of_a_room_know_each_other() -> None:
+    assert find_knots(MODULES) == []
+
+
+def test_a_planted_knot_is_found() -> None:
+    names = ("layers.dot", "layers.dense", "layers.rest")
+    texts = [f"if TYPE_CHECKING:\n    from fastembed_layer.{name} import Name" for name in (*names[1:], names[0])]
+    modules = {name: Module(name, text) for name, text in zip(names, texts, strict=True)}
+    assert find_knots(modules) == [sorted(names)]
 
 
 def test_a_planted_cycle_is_found() -> None:

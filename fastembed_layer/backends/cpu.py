@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastembed_layer.backends.buffers import borrow_array
 from fastembed_layer.backends.concurrent import see_no_step_half_done
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
+from fastembed_layer.backends.contract.types import Gradient, TableState, Weight
 from fastembed_layer.backends.cpu_memory import CpuMemory
 from fastembed_layer.backends.hot_rows import key_sources, sort_gradient, sum_hot_rows
 from fastembed_layer.backends.launch import Kernel, first_bad, grain_of, launch, make_scratch, raise_for_bad_id
@@ -25,11 +26,6 @@ from fastembed_layer.kernels.random import DISTRIBUTIONS, fill_random_rows
 from fastembed_layer.kernels.rules import RULES
 from fastembed_layer.kernels.update import sum_duplicates
 
-if TYPE_CHECKING:
-    from fastembed_layer.tables.parameter import Parameter
-    from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Table
-
 Array = np.ndarray[Any, Any]
 
 IDS_PER_THREAD = 1 << 15  # that are checked and written elsewhere
@@ -42,7 +38,7 @@ class CpuBackend(CpuMemory, Backend):
     """Numba kernels on the package's own threads."""
 
     @see_no_step_half_done
-    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+    def gather_rows(self, table: TableState, ids: Array, out: Array | None = None) -> Array:
         rows = _checked_out(out, (len(ids), table.output_dim), table.dtype)
         _look_up(table, gather_rows, ids, (ids, rows), len(ids), grain_of(table.array, _count_read(table)))
         return rows
@@ -50,7 +46,7 @@ class CpuBackend(CpuMemory, Backend):
     @see_no_step_half_done
     def gather_bags(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -66,7 +62,7 @@ class CpuBackend(CpuMemory, Backend):
     @see_no_step_half_done
     def gather_max(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -79,7 +75,7 @@ class CpuBackend(CpuMemory, Backend):
         return out
 
     @see_no_step_half_done
-    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+    def dot_rows(self, table: TableState, gradient: Gradient) -> Array:
         ids, out = gradient.ids, np.empty(len(gradient), table.dtype)
         values = gradient.values.astype(table.dtype, copy=False)
         arguments = (ids, values, gradient.sources, gradient.argmax, gradient.bag_positions, out)
@@ -113,7 +109,7 @@ class CpuBackend(CpuMemory, Backend):
             raise IdsOutOfRangeError(first, int(values[first]), int(input_dims[feature]))
         return ids, bag_offsets
 
-    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+    def group_gradient(self, gradient: Gradient) -> GroupedGradient:
         ids, input_dim = gradient.ids, gradient.shape[0]
         if max(len(ids), input_dim, len(gradient.values)) >= 1 << ID_SHIFT:
             raise ValueError(
@@ -122,7 +118,7 @@ class CpuBackend(CpuMemory, Backend):
             )
         return GroupedGradient(gradient, sort_ids(ids, input_dim, key_sources(gradient)))
 
-    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+    def sum_duplicates(self, gradient: Gradient) -> tuple[Array, Array]:
         keys = self.group_gradient(gradient).keys
         bounds = np.linspace(0, len(keys), 1 + max(1, len(keys) >> 14)).astype(np.int64)
         counts = [count_segments(keys, begin, end) for begin, end in pairwise(bounds)]
@@ -140,7 +136,7 @@ class CpuBackend(CpuMemory, Backend):
 
     def update_rows(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
@@ -151,7 +147,7 @@ class CpuBackend(CpuMemory, Backend):
 
     def prepare_update(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
@@ -170,7 +166,7 @@ class CpuBackend(CpuMemory, Backend):
 
         return update
 
-    def finish_rows(self, table: Table) -> None:
+    def finish_rows(self, table: TableState) -> None:
         assert table.idle is not None
         grain = grain_of(table.array, _count_read(table))
         scratch = make_scratch(table, 1, table.input_dim, grain)
@@ -178,7 +174,7 @@ class CpuBackend(CpuMemory, Backend):
 
     def update_dense(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],
@@ -189,7 +185,7 @@ class CpuBackend(CpuMemory, Backend):
 
     def prepare_dense_update(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],
@@ -225,7 +221,7 @@ def _checked_out(out: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]
     return out
 
 
-def _look_up(table: Table, kernel: Kernel, ids: Array, arguments: tuple[Any, ...], size: int, grain: int) -> None:
+def _look_up(table: TableState, kernel: Kernel, ids: Array, arguments: tuple[Any, ...], size: int, grain: int) -> None:
     """Launch a lookup, or its twin that moves idle rows on the way, and raise for an id that is not a row."""
     idle_rule = _moving_rule(table)
     if idle_rule is None:
@@ -237,14 +233,14 @@ def _look_up(table: Table, kernel: Kernel, ids: Array, arguments: tuple[Any, ...
     raise_for_bad_id(bad, ids, table.input_dim)
 
 
-def _update_kernel(table: Table, rule: str, slots: Sequence[Array]) -> tuple[Kernel, tuple[Any, ...]]:
+def _update_kernel(table: TableState, rule: str, slots: Sequence[Array]) -> tuple[Kernel, tuple[Any, ...]]:
     """Return the kernel of a step, with its first arguments: the rule's own, or its twin that moves idle rows."""
     if table.idle is None:
         return RULES[rule].update_rows, ((table.array, *slots), _factors(table))
     return IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
 
 
-def _moving_rule(table: Table) -> IdleRule | None:
+def _moving_rule(table: TableState) -> IdleRule | None:
     """The idle rule of a table whose rows may have moved since their last touch."""
     if table.idle is None or table.idle.is_finished:
         return None
@@ -252,7 +248,7 @@ def _moving_rule(table: Table) -> IdleRule | None:
     return rule if rule.moves or table.idle.clock.shrink != 1 else None
 
 
-def _idle_state(table: Table) -> tuple[Any, ...]:
+def _idle_state(table: TableState) -> tuple[Any, ...]:
     """The first arguments of the kernels of exact mode."""
     idle = table.idle
     assert idle is not None
@@ -262,18 +258,18 @@ def _idle_state(table: Table) -> tuple[Any, ...]:
     return state, numbers, _factors(table)
 
 
-def _factors(table: Table) -> Array | None:
+def _factors(table: TableState) -> Array | None:
     """The share of the learning rate of each row; idle steps were made with the shares of their time."""
     rates = table.row_rates if table.idle is None else table.idle.row_rates
     return None if rates is None else rates.factors
 
 
-def _count_read(table: Table) -> int:
+def _count_read(table: TableState) -> int:
     """How many matrices are read for a row that has been idle, the table among them."""
     return 1 if table.idle is None or _moving_rule(table) is None else 1 + len(table.idle.slots)
 
 
-def _bag_grain(table: Table, ids: Array, n_bags: int) -> int:
+def _bag_grain(table: TableState, ids: Array, n_bags: int) -> int:
     """Bags that are worth a thread."""
     return max(1, grain_of(table.array) // max(1, len(ids) // max(1, n_bags)))
 

@@ -8,18 +8,16 @@ the bits depend neither on the number of threads nor on the numbers of other row
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastembed_layer.backends.buffers import borrow_array
+from fastembed_layer.backends.contract.types import Gradient
 from fastembed_layer.backends.sorting import is_small
 from fastembed_layer.kernels.group import ID_SHIFT
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.kernels.update import sum_pieces
-
-if TYPE_CHECKING:
-    from fastembed_layer.tables.row_gradient import RowGradient
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +36,7 @@ class SortedGradient(NamedTuple):
     bag_positions: Array | None
 
 
-def key_sources(gradient: RowGradient) -> Array | None:
+def key_sources(gradient: Gradient) -> Array | None:
     """Return the sources that sorted keys hold instead of positions, where nothing but the source of a key is needed.
 
     A kernel then reads the number of a vector where it reads the id, and not from a second array in random order.
@@ -47,7 +45,7 @@ def key_sources(gradient: RowGradient) -> Array | None:
     return gradient.sources if is_plain and not is_small(len(gradient)) else None
 
 
-def sort_gradient(keys: Array, gradient: RowGradient, dtype: np.dtype[Any]) -> SortedGradient:
+def sort_gradient(keys: Array, gradient: Gradient, dtype: np.dtype[Any]) -> SortedGradient:
     """Return a gradient in the order of sorted keys, its numbers of the type that the kernels compute in."""
     scales = None if gradient.scales is None else gradient.scales.astype(dtype, copy=False)
     values: Array = gradient.values.astype(dtype, copy=False)

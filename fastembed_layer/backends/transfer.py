@@ -7,7 +7,7 @@ crosses the bus are ids, rows and gradients of rows, never a table.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +20,7 @@ from fastembed_layer.backends.arrays import (
     retry_with_free_blocks,
 )
 from fastembed_layer.backends.contract import GroupedGradient, Operations
-
-if TYPE_CHECKING:
-    from fastembed_layer.tables.parameter import Parameter
-    from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Table
+from fastembed_layer.backends.contract.types import Gradient, TableState, Weight
 
 Array = np.ndarray[Any, Any]
 
@@ -47,13 +43,13 @@ class Transfer(Operations):
         self.home = home
         self._backend: Operations = backend_for(home) if operations is None else operations
 
-    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+    def gather_rows(self, table: TableState, ids: Array, out: Array | None = None) -> Array:
         check_one_device(ids=ids, out=out)
         return self._run(lambda given, rows: self._backend.gather_rows(table, given, rows), ids, out)
 
     def gather_bags(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -68,7 +64,7 @@ class Transfer(Operations):
 
     def gather_max(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -83,7 +79,7 @@ class Transfer(Operations):
             argmax,
         )
 
-    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+    def dot_rows(self, table: TableState, gradient: Gradient) -> Array:
         return self._run(lambda ids, out: self._backend.dot_rows(table, gradient.to(self.home)), gradient.ids, None)
 
     def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
@@ -97,15 +93,15 @@ class Transfer(Operations):
         own = (move_like(array, values) for array in (offsets, row_offsets, input_dims))
         return backend_for(placement_of(values)).offset_bags(values, *own)
 
-    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+    def group_gradient(self, gradient: Gradient) -> GroupedGradient:
         return retry_with_free_blocks(self.home, lambda: self._backend.group_gradient(gradient.to(self.home)))
 
-    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+    def sum_duplicates(self, gradient: Gradient) -> tuple[Array, Array]:
         return backend_for(placement_of(gradient.ids)).sum_duplicates(gradient)
 
     def update_rows(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
@@ -116,7 +112,7 @@ class Transfer(Operations):
 
     def prepare_update(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
@@ -127,7 +123,7 @@ class Transfer(Operations):
 
     def prepare_dense_update(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],
@@ -137,12 +133,12 @@ class Transfer(Operations):
         own = move_array(gradient, self.home)
         return self._backend.prepare_dense_update(parameter, own, rule, slots, scalars, decay_factor)
 
-    def finish_rows(self, table: Table) -> None:
+    def finish_rows(self, table: TableState) -> None:
         self._backend.finish_rows(table)
 
     def update_dense(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastembed_layer.layers.module import unique_name
-
-if TYPE_CHECKING:
-    from fastembed_layer.layers.layer import Layer
 
 Shape = tuple[int | None, ...]
 LISTS = (list, tuple)  # `list | tuple` is built anew at every call, and small batches feel it
@@ -43,7 +40,7 @@ class SymbolicTensor:
         shape: Shape,
         dtype: str,
         name: str,
-        layer: Layer | None = None,
+        layer: Any = None,
         inputs: Any = (),
         masked: bool = False,
     ):

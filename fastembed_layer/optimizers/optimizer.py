@@ -19,9 +19,10 @@ from fastembed_layer.optimizers.step.folded_penalties import settle_penalties
 from fastembed_layer.optimizers.step.gradients import Pairs, check_finite, check_pair, is_finite, merge_pairs
 from fastembed_layer.optimizers.step.idle_book import IdleBook, IdleMotion
 from fastembed_layer.optimizers.step.order import take_step
+from fastembed_layer.optimizers.step.owner import check_row_rates
 from fastembed_layer.optimizers.step.saving import load_state, save_state
 from fastembed_layer.optimizers.step.slots import fill_new_rows, make_slots, move_slots, settle_slots
-from fastembed_layer.optimizers.step.trained_rows import check_row_rates, leave_out_frozen, row_rates_of
+from fastembed_layer.optimizers.step.trained_rows import leave_out_frozen, row_rates_of
 from fastembed_layer.tables.guard import Guard, OptimizerGuard, hold
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient

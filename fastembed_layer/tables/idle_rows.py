@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -164,13 +163,6 @@ class IdleRows:
     def nbytes(self) -> int:
         """Bytes of the slots and of the last steps."""
         return self.last_steps.nbytes + sum(slot.nbytes for slot in self.slots)
-
-    def view(self, slots: Sequence[Array], last_steps: Array, placement: str, row_rates: RowRates | None) -> IdleRows:
-        """Return the same account, with the same clock, of rows that lie elsewhere."""
-        twin = copy(self)
-        twin._slots = dict(zip(self._slots, slots, strict=True))
-        twin.last_steps, twin.placement, twin.row_rates = last_steps, placement, row_rates
-        return twin
 
     def move(self, placement: str) -> None:
         """Move last steps and slots, the optimizer's own, to where the table goes; all of them or none."""

@@ -100,10 +100,6 @@ class Table(Parameter):
             self.cache.write_back()
         return self.array
 
-    def with_array(self, array: Array) -> Table:
-        """Return a table of the same name over other memory, without idle rows, rates or a cache."""
-        return Table(array, self.name, self.trainable)
-
     def cache_rows(self, device: str, n_rows: int, policy: str = "lru") -> RowCache:
         """Keep rows of a table on the host on a GPU, as `PlacedLayer.cache_rows` says; an earlier cache ends."""
         cache = make_cache(self, device, n_rows, policy)

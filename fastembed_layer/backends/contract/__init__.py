@@ -6,44 +6,29 @@ may.
 ``table.idle`` is set, rows count as they are after their idle steps. No operation creates an array of the table's
 shape.
 
-What reads tables is in `lookups.py`, what writes them in `updates.py`, and what allocates and copies in `memory.py`.
+What reads tables is in `lookups.py`, what writes them in `updates.py`, what allocates and copies in
+`memory.py`, and what they are handed in `types.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-
 from fastembed_layer.backends.contract.lookups import Lookups
 from fastembed_layer.backends.contract.memory import Memory
+from fastembed_layer.backends.contract.types import Gradient, GroupedGradient, IdsOutOfRangeError, TableState, Weight
 from fastembed_layer.backends.contract.updates import Updates
 
-if TYPE_CHECKING:
-    from fastembed_layer.tables.row_gradient import RowGradient
-
-Array = np.ndarray[Any, Any]
-
-
-class IdsOutOfRangeError(IndexError):
-    """Some id is not a row of the table.
-
-    Attributes
-    ----------
-    position : int
-        Where the first such id stands in the flat ids.
-    """
-
-    def __init__(self, position: int, value: int, input_dim: int):
-        super().__init__(f"indices[{position}] = {value} is not in [0, {input_dim})")
-        self.position = position
-
-
-class GroupedGradient(NamedTuple):
-    """A row gradient whose ids have been checked and sorted: `keys` hold ids and positions in the backend's way."""
-
-    gradient: RowGradient
-    keys: Array
+__all__ = [
+    "Backend",
+    "Gradient",
+    "GroupedGradient",
+    "IdsOutOfRangeError",
+    "Lookups",
+    "Memory",
+    "Operations",
+    "TableState",
+    "Updates",
+    "Weight",
+]
 
 
 class Operations(Lookups, Updates):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Table
+from fastembed_layer.backends.contract.types import Gradient, TableState
 
 Array = np.ndarray[Any, Any]
 
@@ -18,12 +16,12 @@ class Lookups(ABC):
     """Operations that never write a table."""
 
     @abstractmethod
-    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+    def gather_rows(self, table: TableState, ids: Array, out: Array | None = None) -> Array:
         """Look rows up.
 
         Parameters
         ----------
-        table : Table
+        table : TableState
             Never written.
         ids : ndarray, shape (n,)
             The rows to copy.
@@ -44,7 +42,7 @@ class Lookups(ABC):
     @abstractmethod
     def gather_bags(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -55,7 +53,7 @@ class Lookups(ABC):
 
         Parameters
         ----------
-        table : Table
+        table : TableState
             Never written.
         ids : ndarray, shape (n,)
             The ids of all bags, one bag after the other.
@@ -84,7 +82,7 @@ class Lookups(ABC):
     @abstractmethod
     def gather_max(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -95,7 +93,7 @@ class Lookups(ABC):
 
         Parameters
         ----------
-        table : Table
+        table : TableState
             Never written.
         ids, offsets, scales
             As for `gather_bags`; a row whose scale is 0 takes part with zeros.
@@ -118,14 +116,14 @@ class Lookups(ABC):
         """
 
     @abstractmethod
-    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+    def dot_rows(self, table: TableState, gradient: Gradient) -> Array:
         """Multiply each row of a gradient by its gradient vector: the derivative with respect to its scale.
 
         Parameters
         ----------
-        table : Table
+        table : TableState
             Never written.
-        gradient : RowGradient
+        gradient : Gradient
             Its `scales` are left out.
 
         Returns

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from fastembed_layer.backends.contract import GroupedGradient
-    from fastembed_layer.tables.parameter import Parameter
-    from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Table
+from fastembed_layer.backends.contract.types import Gradient, GroupedGradient, TableState, Weight
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +17,7 @@ class Updates(ABC):
     """Operations on gradients, and those that write weights."""
 
     @abstractmethod
-    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+    def group_gradient(self, gradient: Gradient) -> GroupedGradient:
         """Check the ids of a gradient and bring the positions of each id together; nothing is written to a table.
 
         Raises
@@ -31,7 +27,7 @@ class Updates(ABC):
         """
 
     @abstractmethod
-    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+    def sum_duplicates(self, gradient: Gradient) -> tuple[Array, Array]:
         """Sum the gradient vectors of each id in the order of their positions.
 
         Returns
@@ -50,7 +46,7 @@ class Updates(ABC):
     @abstractmethod
     def update_rows(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
@@ -64,7 +60,7 @@ class Updates(ABC):
 
         Parameters
         ----------
-        table : Table
+        table : TableState
             The table to train.
         grouped : GroupedGradient
             What `group_gradient` returned.
@@ -89,7 +85,7 @@ class Updates(ABC):
 
     def prepare_update(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
@@ -104,7 +100,7 @@ class Updates(ABC):
 
     def prepare_dense_update(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],
@@ -115,13 +111,13 @@ class Updates(ABC):
         return lambda: self.update_dense(parameter, gradient, rule, slots, scalars, decay_factor)
 
     @abstractmethod
-    def finish_rows(self, table: Table) -> None:
+    def finish_rows(self, table: TableState) -> None:
         """Bring every row of a table with ``table.idle`` up to date; table, slots and last steps change in place."""
 
     @abstractmethod
     def update_dense(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],
@@ -132,7 +128,7 @@ class Updates(ABC):
 
         Parameters
         ----------
-        parameter : Parameter
+        parameter : Weight
             Of any rank.
         gradient : ndarray of the shape of the parameter
             Its gradient.

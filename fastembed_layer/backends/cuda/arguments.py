@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from fastembed_layer.tables.idle_rows import Clock, IdleRows
+from fastembed_layer.backends.contract.types import ClockState, IdleState
 
 Array = Any  # of the library of the GPU, or of whatever stands in for it
 Arguments = tuple[Any, ...]
@@ -53,9 +52,9 @@ class DeviceSeries:
     """
 
     def __init__(self) -> None:
-        self._copies: WeakKeyDictionary[Clock, dict[str, _Copy]] = WeakKeyDictionary()
+        self._copies: WeakKeyDictionary[ClockState, dict[str, _Copy]] = WeakKeyDictionary()
 
-    def follow(self, clock: Clock, xp: Any, like: Array) -> Array:
+    def follow(self, clock: ClockState, xp: Any, like: Array) -> Array:
         """Return the series of a clock on the device of the array `like`, up to its present step."""
         copies = self._copies.setdefault(clock, {})
         copy = copies.get(str(like.device))
@@ -78,7 +77,7 @@ class _Copy:
         self.now = now
 
 
-def pack_idle(idle: IdleRows, series: Array) -> Arguments:
+def pack_idle(idle: IdleState, series: Array) -> Arguments:
     """Return the last steps of the rows, what the clock knows, and the constants of the rule."""
     clock = idle.clock
     times = np.int64(series.shape[1]), np.int64(clock.base), np.int64(clock.now), np.float64(clock.shrink)

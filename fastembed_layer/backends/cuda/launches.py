@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
 from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.backends.contract.types import Gradient, TableState
 from fastembed_layer.backends.cuda.arguments import (
     Arguments,
     DeviceGradient,
@@ -17,10 +18,6 @@ from fastembed_layer.backends.cuda.arguments import (
     pack_state,
 )
 from fastembed_layer.backends.cuda.modules import WIDE_BYTES, Launcher, Module, find_rule
-
-if TYPE_CHECKING:
-    from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -64,7 +61,7 @@ class Launches:
         """Launch a kernel over some rows with so many columns."""
         self._launcher.launch(module, kernel, self._launcher.shape_for(rows, width), arguments)
 
-    def copy_rows(self, table: Table, ids: Array, out: Array, bad: Array) -> None:
+    def copy_rows(self, table: TableState, ids: Array, out: Array, bad: Array) -> None:
         """Copy rows in the widest chunks that they, and the places where they lie, are made of."""
         nbytes = table.output_dim * table.dtype.itemsize
         is_wide = all(number % WIDE_BYTES == 0 for number in (nbytes, _address(table.array), _address(out)))
@@ -73,7 +70,7 @@ class Launches:
         sizes = np.int64(len(ids)), np.int64(table.input_dim), np.int64(width)
         self.launch(module, "gather_rows", len(ids), width, (table.array, ids, out, *sizes, bad))
 
-    def look_up(self, table: Table, kernel: str, index: Any, rows: int, arguments: Arguments) -> None:
+    def look_up(self, table: TableState, kernel: str, index: Any, rows: int, arguments: Arguments) -> None:
         """Launch a lookup: the plain one, or its twin that moves idle rows."""
         if not moves(table):
             first = (table.array, np.int64(table.output_dim))
@@ -84,13 +81,13 @@ class Launches:
         kernel = kernel if "idle" in kernel else kernel.replace("_", "_idle_", 1)
         self.launch_with_work_space(table, module, kernel, rows, arguments)
 
-    def step_idle_rows(self, table: Table, kernel: str, rows: int, arguments: Arguments) -> None:
+    def step_idle_rows(self, table: TableState, kernel: str, rows: int, arguments: Arguments) -> None:
         assert table.idle is not None
         module = Module("steps", table.dtype, rule=table.idle.rule)
         self.launch_with_work_space(table, module, kernel, rows, arguments)
 
     def launch_with_work_space(
-        self, table: Table, module: Module, kernel: str, rows: int, arguments: Arguments
+        self, table: TableState, module: Module, kernel: str, rows: int, arguments: Arguments
     ) -> None:
         """Launch a kernel of exact mode; each row of lanes has a row of work space, where rows are moved."""
         idle = table.idle
@@ -101,7 +98,7 @@ class Launches:
         work = self.xp.empty((shape.rows_at_once, table.output_dim), table.dtype)
         self._launcher.launch(module, kernel, shape, (*first, *pack_idle(idle, series), work, *arguments))
 
-    def sort_gradient(self, keys: Array, gradient: RowGradient, dtype: Any) -> DeviceGradient:
+    def sort_gradient(self, keys: Array, gradient: Gradient, dtype: Any) -> DeviceGradient:
         """Bring a gradient to the device, its numbers of the type that kernels compute in."""
         integers = map(self.take, (gradient.argmax, gradient.bag_positions))
         numbers = (self.take(gradient.values, dtype), self.take(gradient.sources), self.take(gradient.scales, dtype))
@@ -119,7 +116,7 @@ class Launches:
         self.launch(Module("sums", pieces.dtype), "sum_pieces", slots, columns, arguments)
         return pieces, piece
 
-    def factors_of(self, table: Table) -> Array | None:
+    def factors_of(self, table: TableState) -> Array | None:
         """Return the share of the learning rate of each row; idle steps were made with the shares of their time."""
         rates = table.row_rates if table.idle is None else table.idle.row_rates
         return None if rates is None else rates.factors_on(table.placement)
@@ -153,7 +150,7 @@ class Launches:
         return out
 
 
-def moves(table: Table) -> bool:
+def moves(table: TableState) -> bool:
     """Whether the rows of a table may have moved since their last touch."""
     if table.idle is None or table.idle.is_finished:
         return False

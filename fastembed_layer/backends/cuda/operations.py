@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from fastembed_layer.backends.concurrent import see_no_step_half_done
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
+from fastembed_layer.backends.contract.types import Gradient, TableState, Weight
 from fastembed_layer.backends.cuda.arguments import pack_numbers, pack_state
 from fastembed_layer.backends.cuda.launches import Launches, moves
 from fastembed_layer.backends.cuda.memory import DeviceMemory
 from fastembed_layer.backends.cuda.modules import Launcher, Module, enter_device
-
-if TYPE_CHECKING:
-    from fastembed_layer.tables.parameter import Parameter
-    from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 Operation = TypeVar("Operation", bound=Callable[..., Any])
@@ -80,7 +76,7 @@ class CudaBackend(DeviceMemory, Backend):
 
     @on_its_device
     @see_no_step_half_done
-    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+    def gather_rows(self, table: TableState, ids: Array, out: Array | None = None) -> Array:
         ids, bad = self._device.take(ids), self._device.make_flag()
         out = self._device.checked_out(out, (len(ids), table.output_dim), table.dtype)
         if moves(table):
@@ -95,7 +91,7 @@ class CudaBackend(DeviceMemory, Backend):
     @see_no_step_half_done
     def gather_bags(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -114,7 +110,7 @@ class CudaBackend(DeviceMemory, Backend):
     @see_no_step_half_done
     def gather_max(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -131,7 +127,7 @@ class CudaBackend(DeviceMemory, Backend):
 
     @on_its_device
     @see_no_step_half_done
-    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+    def dot_rows(self, table: TableState, gradient: Gradient) -> Array:
         ids, bad, count = self._device.take(gradient.ids), self._device.make_flag(), len(gradient)
         out = self._device.xp.empty(count, table.dtype)
         parts = (gradient.sources, gradient.argmax, gradient.bag_positions)
@@ -188,7 +184,7 @@ class CudaBackend(DeviceMemory, Backend):
             raise IdsOutOfRangeError(first, int(values[first]), int(input_dims[feature]))
         return ids, bag_offsets
 
-    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+    def group_gradient(self, gradient: Gradient) -> GroupedGradient:
         input_dim, count = gradient.shape[0], len(gradient)
         if max(count, input_dim) >= 1 << ID_SHIFT:
             raise ValueError(
@@ -207,7 +203,7 @@ class CudaBackend(DeviceMemory, Backend):
             keys.sort()  # keys differ, so there is one order
         return GroupedGradient(gradient, keys)
 
-    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+    def sum_duplicates(self, gradient: Gradient) -> tuple[Array, Array]:
         keys = self.group_gradient(gradient).keys
         with enter_device(keys):
             ids = (keys >> np.uint64(ID_SHIFT)).astype(np.int64)
@@ -226,7 +222,7 @@ class CudaBackend(DeviceMemory, Backend):
     @on_its_device
     def update_rows(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
@@ -246,13 +242,13 @@ class CudaBackend(DeviceMemory, Backend):
             self._device.step_idle_rows(table, "update_idle_rows", count, arguments)
 
     @on_its_device
-    def finish_rows(self, table: Table) -> None:
+    def finish_rows(self, table: TableState) -> None:
         self._device.step_idle_rows(table, "finish_rows", table.input_dim, (np.int64(table.input_dim),))
 
     @on_its_device
     def update_dense(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],

@@ -12,8 +12,8 @@ from fastembed_layer.backends.arrays import allocate, move_array
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.checks import check_dimension, check_flag, check_number
 from fastembed_layer.optimizers.step.gradients import Pairs
+from fastembed_layer.optimizers.step.reasons import Reason, warn_of_all_rows
 from fastembed_layer.optimizers.step.trained_rows import write_trained
-from fastembed_layer.optimizers.step.whole_tables import Reason, warn_of_all_rows
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient
 from fastembed_layer.tables.row_gradient import RowGradient

@@ -8,10 +8,12 @@ takes its share of the same w, so the two rates add up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastembed_layer.optimizers.step.gradients import Pairs
+from fastembed_layer.optimizers.step.owner import Owner
 from fastembed_layer.optimizers.step.trained_rows import row_rates_of
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, PenalisedGradient, warn_of_dense_gradient
@@ -19,19 +21,15 @@ from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.running_squares import RunningSquares
 from fastembed_layer.tables.table import Table
 
-if TYPE_CHECKING:
-    from fastembed_layer.optimizers.optimizer import Optimizer
-    from fastembed_layer.optimizers.step.gradients import Pairs
-
 Array = np.ndarray[Any, Any]
 
 
-def settle_penalties(pairs: Pairs, optimizer: Optimizer) -> Pairs:
+def settle_penalties(pairs: Pairs, optimizer: Owner) -> Pairs:
     """Return the pairs with dense gradients in place of those whose penalty is no decay under this optimizer."""
     return [(parameter, _settle(parameter, gradient, optimizer)) for parameter, gradient in pairs]
 
 
-def split_penalties(pairs: Pairs, optimizer: Optimizer, learning_rate: float) -> tuple[Pairs, dict[Parameter, float]]:
+def split_penalties(pairs: Pairs, optimizer: Owner, learning_rate: float) -> tuple[Pairs, dict[Parameter, float]]:
     """Return row gradients without their penalties, and what these add to the rates of decay.
 
     A penalty that would turn the sign of the weights is no decay; its gradient becomes dense.
@@ -81,14 +79,14 @@ def close_sums(watched: Iterable[WatchedSum], decay_factors: Mapping[Parameter, 
         table.squares = squares
 
 
-def _settle(parameter: Parameter, gradient: Gradient, optimizer: Optimizer) -> Gradient:
+def _settle(parameter: Parameter, gradient: Gradient, optimizer: Owner) -> Gradient:
     if not isinstance(gradient, PenalisedGradient) or _is_decay(parameter, optimizer):
         return gradient
     warn_of_dense_gradient(gradient.table, gradient.layer_name)
     return gradient.to_dense()
 
 
-def _is_decay(parameter: Parameter, optimizer: Optimizer) -> bool:
+def _is_decay(parameter: Parameter, optimizer: Owner) -> bool:
     """Tell whether a share of the weights in the gradient is nothing but a decay."""
     rates = row_rates_of(parameter)
     return (

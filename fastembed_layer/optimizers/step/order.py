@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,20 +15,18 @@ from fastembed_layer.optimizers.schedules.base import rate_of_step
 from fastembed_layer.optimizers.step.folded_penalties import close_sums, open_sums, split_penalties
 from fastembed_layer.optimizers.step.gradients import Pairs, group_ids
 from fastembed_layer.optimizers.step.idle_book import IdleMotion, touch_all_rows
+from fastembed_layer.optimizers.step.owner import Owner, find_motion, find_reasons
 from fastembed_layer.optimizers.step.placing import prepare_with_room
+from fastembed_layer.optimizers.step.projection import apply_constraint
 from fastembed_layer.optimizers.step.undo import prepare_undo, undo
-from fastembed_layer.optimizers.step.whole_tables import apply_constraint, find_reasons
 from fastembed_layer.tables.guard import write
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.table import Table
 
-if TYPE_CHECKING:
-    from fastembed_layer.optimizers.optimizer import Optimizer
-
 Array = np.ndarray[Any, Any]
 
 
-def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
+def take_step(optimizer: Owner, pairs: Pairs) -> None:
     """Make one step: everything that can fail comes before anything is written, and what writes runs to its end.
 
     The caller holds the locks of the optimizer and of the tables.
@@ -36,7 +34,7 @@ def take_step(optimizer: Optimizer, pairs: Pairs) -> None:
     rate, step = rate_of_step(optimizer.learning_rate, optimizer.iterations), optimizer.iterations + 1
     numbers = optimizer.scalars(rate, step)
     pairs, penalties = split_penalties(pairs, optimizer, rate)
-    motion = optimizer.idle_motion() if optimizer.update == "exact" else None
+    motion = find_motion(optimizer)
     amount = 0.0 if motion is None else optimizer.idle_amount(rate, step)
     decay_factors = {one: optimizer.decay.decay_factor(one, rate, penalties.get(one, 0.0)) for one, _ in pairs}
     prepared = prepare_with_room(pairs, optimizer, lambda: _prepare(optimizer, pairs, motion, decay_factors))
@@ -68,7 +66,7 @@ def _is_plain(table: Table, motion: IdleMotion | None, decay_factor: float) -> b
 
 
 def _write(
-    optimizer: Optimizer,
+    optimizer: Owner,
     pairs: Pairs,
     writes: Iterable[Callable[[], None]],
     restores: Sequence[Callable[[], None]],
@@ -82,7 +80,8 @@ def _write(
             close()
         optimizer.averages.follow(pairs)
         for parameter, gradient in pairs:
-            apply_constraint(optimizer, parameter, gradient)
+            if parameter.constraint is not None:
+                apply_constraint(parameter, gradient, find_reasons(optimizer, parameter))
     except BaseException:
         undo(restores)
         raise
@@ -90,7 +89,7 @@ def _write(
 
 
 def _prepare(
-    optimizer: Optimizer, pairs: Pairs, motion: IdleMotion | None, decay_factors: dict[Parameter, float]
+    optimizer: Owner, pairs: Pairs, motion: IdleMotion | None, decay_factors: dict[Parameter, float]
 ) -> list[tuple[Any, list[Array]]]:
     """Group the gradients of a step and make its slots ready; what a first attempt has done, a second leaves."""
     prepared = [(group_ids(parameter, gradient), optimizer.slots_of(parameter)) for parameter, gradient in pairs]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from fastembed_layer.backends.arrays import CPU
+from fastembed_layer.optimizers.step.gradients import Pairs
+from fastembed_layer.optimizers.step.owner import Owner
 from fastembed_layer.optimizers.step.slots import count_state_bytes
 from fastembed_layer.placement.devices import DeviceChoice
 from fastembed_layer.placement.memory import describe_lack, estimate_memory, refuse_or_warn
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.table import Table
 
-if TYPE_CHECKING:
-    from fastembed_layer.optimizers.optimizer import Optimizer
-    from fastembed_layer.optimizers.step.gradients import Pairs
-
 Prepared = TypeVar("Prepared")
 
 
-def make_room(parameters: Iterable[Parameter], optimizer: Optimizer) -> None:
+def make_room(parameters: Iterable[Parameter], optimizer: Owner) -> None:
     """Move tables to the CPU whose slots would not fit beside them; nothing is allocated on a device.
 
     The smallest tables stay first. Slots of tables that stay are not there yet when the next table is looked at, so
@@ -41,7 +39,7 @@ def make_room(parameters: Iterable[Parameter], optimizer: Optimizer) -> None:
             _leave_device(table, optimizer, None)
 
 
-def prepare_with_room(pairs: Pairs, optimizer: Optimizer, prepare: Callable[[], Prepared]) -> Prepared:
+def prepare_with_room(pairs: Pairs, optimizer: Owner, prepare: Callable[[], Prepared]) -> Prepared:
     """Run the part of a step that allocates and writes no weights; without memory for it, once more on the CPU.
 
     Raises
@@ -62,7 +60,7 @@ def prepare_with_room(pairs: Pairs, optimizer: Optimizer, prepare: Callable[[], 
         return prepare()
 
 
-def _list_new_tables(parameters: Iterable[Parameter], optimizer: Optimizer) -> list[Table]:
+def _list_new_tables(parameters: Iterable[Parameter], optimizer: Owner) -> list[Table]:
     """The tables on devices of which the optimizer keeps nothing yet, each once."""
     return [
         each
@@ -71,7 +69,7 @@ def _list_new_tables(parameters: Iterable[Parameter], optimizer: Optimizer) -> l
     ]
 
 
-def _leave_device(table: Table, optimizer: Optimizer, error: MemoryError | None) -> None:
+def _leave_device(table: Table, optimizer: Owner, error: MemoryError | None) -> None:
     """Move a table to the CPU with a warning, or raise where its device was chosen."""
     own = count_state_bytes(optimizer, (table.input_dim, table.output_dim), table.dtype)
     estimate = estimate_memory(table.array.shape, table.dtype, table.placement, own, is_there=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import copy_blocks, to_cpu
+from fastembed_layer.optimizers.step.owner import Owner, find_motion, find_reasons
 from fastembed_layer.optimizers.step.reading import (
     MOST_STEPS,
     check_flags,
@@ -22,20 +23,16 @@ from fastembed_layer.optimizers.step.reading import (
     read_flag,
     read_rate,
 )
-from fastembed_layer.optimizers.step.whole_tables import find_reasons
 from fastembed_layer.tables.idle_rows import Clock
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.table import Table
-
-if TYPE_CHECKING:
-    from fastembed_layer.optimizers.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
 
 COUNTERS = ("weights", "iterations", "skipped_steps", "accumulated_calls", "averaged_steps")
 
 
-def save_state(optimizer: Optimizer, store: MutableMapping[str, Any]) -> None:
+def save_state(optimizer: Owner, store: MutableMapping[str, Any]) -> None:
     """Write the state into a store, array by array; idle rows of all its tables are brought up to date."""
     optimizer.build(optimizer.accumulation.parameters)  # before the first step they have no slots yet
     optimizer.idle_book.rest()
@@ -48,7 +45,7 @@ def save_state(optimizer: Optimizer, store: MutableMapping[str, Any]) -> None:
             store[f"{number}.{name}"] = np.array(to_cpu(array))
 
 
-def load_state(optimizer: Optimizer, store: Mapping[str, Any]) -> None:
+def load_state(optimizer: Owner, store: Mapping[str, Any]) -> None:
     """Read a state back; nothing is written unless all of it fits.
 
     Raises
@@ -72,28 +69,28 @@ def load_state(optimizer: Optimizer, store: Mapping[str, Any]) -> None:
         optimizer.learning_rate = rate
 
 
-def _read_counters(optimizer: Optimizer, store: Mapping[str, Any]) -> dict[str, int]:
+def _read_counters(optimizer: Owner, store: Mapping[str, Any]) -> dict[str, int]:
     """Return the counters; calls that have been accumulated are fewer than those that make a step."""
     steps = optimizer.accumulation.steps
     most = {"accumulated_calls": 0 if steps is None else steps - 1}
     return {name: read_count(store[name], name, most.get(name, MOST_STEPS)) for name in COUNTERS}
 
 
-def _counters_of(optimizer: Optimizer) -> dict[str, int]:
+def _counters_of(optimizer: Owner) -> dict[str, int]:
     calls, steps = optimizer.accumulation.calls, optimizer.averages.steps
     numbers = (len(optimizer.slots), optimizer.iterations, optimizer.skipped_steps, calls, steps)
     return dict(zip(COUNTERS, numbers, strict=True))
 
 
-def _state_of(optimizer: Optimizer, parameter: Parameter) -> dict[str, Array]:
+def _state_of(optimizer: Owner, parameter: Parameter) -> dict[str, Array]:
     """The arrays that an optimizer keeps of one weight; the arrays themselves, not copies."""
     slots = {f"slot.{name}": slot for name, slot in optimizer.slots[parameter].items()}
     idle = optimizer.idle_book.state_of(parameter) if isinstance(parameter, Table) else {}
     return slots | idle | optimizer.averages.state_of(parameter) | optimizer.accumulation.state_of(parameter)
 
 
-def _load_idle_rows(optimizer: Optimizer, states: Mapping[Parameter, Mapping[str, Array]]) -> None:
-    motion = optimizer.idle_motion() if optimizer.update == "exact" else None
+def _load_idle_rows(optimizer: Owner, states: Mapping[Parameter, Mapping[str, Array]]) -> None:
+    motion = find_motion(optimizer)
     if motion is None:
         return
     clock = Clock(motion.weights, motion.running)
@@ -103,7 +100,7 @@ def _load_idle_rows(optimizer: Optimizer, states: Mapping[Parameter, Mapping[str
             entry.load_state(state["touched"], bool(state["shrinks"]))
 
 
-def _checked_states(optimizer: Optimizer, store: Mapping[str, Any]) -> dict[Parameter, dict[str, Array]]:
+def _checked_states(optimizer: Owner, store: Mapping[str, Any]) -> dict[Parameter, dict[str, Array]]:
     """Return the entries of each weight by name, after everything about them has been checked."""
     missing = [name for name in COUNTERS if name not in store]
     groups = _group_by_weight(name for name in store if name not in (*COUNTERS, "learning_rate"))
@@ -130,7 +127,7 @@ def _group_by_weight(names: Iterable[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _check_state(optimizer: Optimizer, parameter: Parameter, state: Mapping[str, Array]) -> None:
+def _check_state(optimizer: Owner, parameter: Parameter, state: Mapping[str, Array]) -> None:
     expected = {f"slot.{name}": slot.shape for name, slot in optimizer.slots[parameter].items()}
     received = {name: array.shape for name, array in state.items() if name.startswith("slot.")}
     expected |= {name: shape for name, shape in _other_shapes(parameter).items() if name in state}
@@ -143,7 +140,7 @@ def _check_state(optimizer: Optimizer, parameter: Parameter, state: Mapping[str,
     _check_values(optimizer, state)
 
 
-def _check_values(optimizer: Optimizer, state: Mapping[str, Array]) -> None:
+def _check_values(optimizer: Owner, state: Mapping[str, Array]) -> None:
     for name, array in state.items():
         if name.startswith("slot."):
             check_numbers(array, name, name.removeprefix("slot.") in optimizer.non_negative_slots)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import CPU, allocate, move_array, placement_of, to_cpu
+from fastembed_layer.optimizers.step.owner import Owner
 from fastembed_layer.optimizers.step.trained_rows import row_rates_of
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_rates import RowRates
-
-if TYPE_CHECKING:
-    from fastembed_layer.optimizers.optimizer import Optimizer
 
 Array = np.ndarray[Any, Any]
 
@@ -50,7 +48,7 @@ def settle_slots(slots: dict[Parameter, dict[str, Array]]) -> dict[Parameter, di
     return slots
 
 
-def count_state_bytes(optimizer: Optimizer, shape: tuple[int, int], dtype: Any) -> int:
+def count_state_bytes(optimizer: Owner, shape: tuple[int, int], dtype: Any) -> int:
     """Return the bytes that an optimizer keeps of a table where the table lives: slots, last steps, averages."""
     itemsize, size = np.dtype(dtype).itemsize, math.prod(shape)
     counts = [shape[0] if name in optimizer.row_wise_slots else size for name in optimizer.slot_values()]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import move_array, move_like
+from fastembed_layer.optimizers.step.gradients import Pairs
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, PenalisedGradient
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.row_rates import RowRates
 from fastembed_layer.tables.table import Table
-
-if TYPE_CHECKING:
-    from fastembed_layer.optimizers.optimizer import Optimizer
-    from fastembed_layer.optimizers.step.gradients import Pairs
 
 Array = np.ndarray[Any, Any]
 
@@ -23,29 +20,6 @@ Array = np.ndarray[Any, Any]
 def row_rates_of(parameter: Parameter) -> RowRates | None:
     """Return how the rows of a table train; None where they train alike."""
     return parameter.row_rates if isinstance(parameter, Table) else None
-
-
-def check_row_rates(parameter: Parameter, optimizer: Optimizer) -> None:
-    """Raise where an optimizer cannot give the rows of a table rates of their own.
-
-    Raises
-    ------
-    ValueError
-        With the reason, and what can be done instead.
-    """
-    rates = row_rates_of(parameter)
-    if rates is None or rates.factors is None:
-        return
-    reason = optimizer.refusal_of_row_rates()
-    if reason is None and optimizer.update == "exact" and optimizer.decay.reaches(parameter):
-        reason = (
-            "in exact mode weight decay reaches idle rows, and what several steps leave of a row is not linear in its "
-            "rate. Pass update='lazy', or leave the table out by exclude_from_weight_decay"
-        )
-    if reason is not None:
-        raise ValueError(
-            f"`row_rates` of the weight {parameter.name!r} cannot be trained by {type(optimizer).__name__}: {reason}."
-        )
 
 
 def leave_out_frozen(pairs: Pairs) -> Pairs:

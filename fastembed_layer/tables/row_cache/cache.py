@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import CPU, move_array, to_cpu
+from fastembed_layer.backends.contract.types import TableState
 from fastembed_layer.checks import check_choice, check_dimension
 from fastembed_layer.placement.devices import check_device, format_bytes
 from fastembed_layer.placement.memory import MemoryEstimate, estimate_memory
 from fastembed_layer.tables.row_cache.columns import STAGED_BYTES, Columns, count_entry_bytes
 from fastembed_layer.tables.row_cache.directory import EMPTY, NOWHERE, WAYS, Directory
 from fastembed_layer.tables.row_cache.operations import CachedRows
-from fastembed_layer.tables.row_cache.states import list_rates, list_states, rates_of
+from fastembed_layer.tables.row_cache.states import (
+    CachedIdleRows,
+    CachedTable,
+    NamedTable,
+    list_rates,
+    list_states,
+    rates_of,
+)
 from fastembed_layer.tables.row_rates import RowRates
-
-if TYPE_CHECKING:
-    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -63,7 +68,7 @@ class RowCache:
         Goes up whenever rows have changed their locations.
     """
 
-    def __init__(self, table: Table, placement: str, sets: int, policy: str):
+    def __init__(self, table: NamedTable, placement: str, sets: int, policy: str):
         self.name = table.name
         self.placement = placement
         self.hits = 0
@@ -116,12 +121,12 @@ class RowCache:
                 self._directory.clear()
                 self._change_locations()
 
-    def follow(self, table: Table, slots: Sequence[Array] | None = None) -> None:
+    def follow(self, table: TableState, slots: Sequence[Array] | None = None) -> None:
         """Hold what an operation needs beside the rows: slots, last steps, rates.
 
         Parameters
         ----------
-        table : Table
+        table : TableState
             The table.
         slots : sequence of ndarray, optional
             Those of an update; without them, what a lookup needs.
@@ -174,17 +179,19 @@ class RowCache:
         self.misses += is_lookup * count
         return locations
 
-    def stand_in(self, table: Table, count: int | None = None) -> Table:
+    def stand_in(self, table: TableState, count: int | None = None) -> CachedTable:
         """Return a table on the device whose rows are the locations, or the first of them; with what belongs to it."""
-        twin = table.with_array(self.part_of(table.array, count))
-        rates = rates_of(table)
-        if rates is not None and self.columns.hold([rates]):
-            twin.row_rates = RowRates(None, self.part_of(rates, count))
+        shares = rates_of(table)
+        is_held = shares is not None and self.columns.hold([shares])
+        rates = RowRates(None, self.part_of(shares, count)) if shares is not None and is_held else None
+        idle = None
         if table.idle is not None and self.columns.hold(list_states(table, ())):
-            slots = [self.part_of(slot, count) for slot in table.idle.slots]
-            last_steps = self.part_of(table.idle.last_steps, count)
-            twin.idle = table.idle.view(slots, last_steps, self.placement, twin.row_rates)
-        return twin
+            of_rows = table.idle
+            slots = [self.part_of(slot, count) for slot in of_rows.slots]
+            last_steps = self.part_of(of_rows.last_steps, count)
+            numbers = (of_rows.clock, of_rows.constants, of_rows.is_finished)
+            idle = CachedIdleRows(of_rows.rule, slots, last_steps, *numbers, rates)
+        return CachedTable(self.part_of(table.array, count), self.placement, rates, idle)
 
     def part_of(self, host: Array, count: int | None = None) -> Array:
         """Return the part of an array of the host that is on the device."""
@@ -252,7 +259,7 @@ class RowCache:
         )
 
 
-def make_cache(table: Table, device: str, n_rows: int, policy: str) -> RowCache:
+def make_cache(table: NamedTable, device: str, n_rows: int, policy: str) -> RowCache:
     """Check the arguments and return a cache, which is empty.
 
     Raises
@@ -269,8 +276,10 @@ def make_cache(table: Table, device: str, n_rows: int, policy: str) -> RowCache:
             "A cache is on a GPU, of a table on the host. "
             f"Received: device={device!r} for a table on {table.placement}; `to('cpu:0')` moves a table."
         )
-    if check_dimension(n_rows, "n_rows") > len(table):
-        raise ValueError(f"`n_rows` must be at most the number of rows of the table, {len(table)}. Received: {n_rows}.")
+    if check_dimension(n_rows, "n_rows") > table.input_dim:
+        raise ValueError(
+            f"`n_rows` must be at most the number of rows of the table, {table.input_dim}. Received: {n_rows}."
+        )
     sets = -(-n_rows // WAYS)
     estimate = estimate_memory((sets * WAYS, table.output_dim), table.dtype, placement)
     if not estimate.fits:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import backend_for, move_array
-from fastembed_layer.backends.contract import GroupedGradient, Operations
+from fastembed_layer.backends.contract import Gradient, GroupedGradient, Operations, TableState, Weight
 from fastembed_layer.backends.transfer import Transfer
 
 if TYPE_CHECKING:
-    from fastembed_layer.tables.parameter import Parameter
     from fastembed_layer.tables.row_cache.cache import RowCache
-    from fastembed_layer.tables.row_gradient import RowGradient
-    from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
 
@@ -42,14 +39,14 @@ class LocationOperations(Operations):
         self._cache = cache
         self._backend = backend_for(cache.placement)
 
-    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
+    def gather_rows(self, table: TableState, ids: Array, out: Array | None = None) -> Array:
         with self._cache.lock:
             locations = self._look_up(table, ids)
             return self._backend.gather_rows(self._cache.stand_in(table), locations, out)
 
     def gather_bags(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -63,7 +60,7 @@ class LocationOperations(Operations):
 
     def gather_max(
         self,
-        table: Table,
+        table: TableState,
         ids: Array,
         offsets: Array,
         scales: Array | None,
@@ -75,7 +72,7 @@ class LocationOperations(Operations):
             twin = self._cache.stand_in(table)
             return self._backend.gather_max(twin, locations, offsets, scales, combiner, argmax)
 
-    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
+    def dot_rows(self, table: TableState, gradient: Gradient) -> Array:
         with self._cache.lock:
             self._cache.follow(table)
             placed = gradient.with_ids(self._cache.admit(gradient.ids), self._cache.columns.room)
@@ -90,34 +87,61 @@ class LocationOperations(Operations):
     def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
         return self._backend.offset_bags(values, offsets, row_offsets, input_dims)
 
-    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+    def group_gradient(self, gradient: Gradient) -> GroupedGradient:
         """Bring the rows into the cache already here, so that what can fail does so before anything is written."""
         with self._cache.lock:
             keys: Any = self._locate(gradient)
             return GroupedGradient(gradient, keys)
 
-    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
+    def sum_duplicates(self, gradient: Gradient) -> tuple[Array, Array]:
         return self._backend.sum_duplicates(gradient)
 
     def update_rows(
         self,
-        table: Table,
+        table: TableState,
         grouped: GroupedGradient,
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
         decay_factor: float = 1.0,
     ) -> None:
+        self.prepare_update(table, grouped, rule, slots, scalars, decay_factor)()
+
+    def prepare_update(
+        self,
+        table: TableState,
+        grouped: GroupedGradient,
+        rule: str,
+        slots: Sequence[Array],
+        scalars: Sequence[float],
+        decay_factor: float = 1.0,
+    ) -> Callable[[], None]:
+        """Prepare the update of the rows where they are; if a lookup moves them before the call, it is made anew."""
+
+        def prepare(placed: PlacedGradient) -> Callable[[], None]:
+            own = [self._cache.part_of(slot) for slot in slots]
+            twin = self._cache.stand_in(table)
+            return self._backend.prepare_update(twin, placed.grouped, rule, own, scalars, decay_factor)
+
         with self._cache.lock:
             self._cache.follow(table, slots)
-            placed: Any = grouped.keys
-            if placed.generation != self._cache.generation:
-                placed = self._locate(grouped.gradient)
-            own = [self._cache.part_of(slot) for slot in slots]
-            self._backend.update_rows(self._cache.stand_in(table), placed.grouped, rule, own, scalars, decay_factor)
-            self._cache.note_update(placed.grouped.gradient.ids)
+            placed = self._keep_located(grouped)
+            update = prepare(placed)
 
-    def finish_rows(self, table: Table) -> None:
+        def write() -> None:
+            with self._cache.lock:
+                if placed.generation == self._cache.generation:
+                    present, call = placed, update
+                else:
+                    self._cache.follow(table, slots)
+                    present = self._locate(grouped.gradient)
+                    call = prepare(present)
+                call()
+                self._cache.note_update(present.grouped.gradient.ids)
+
+        return write
+
+    def finish_rows(self, table: TableState) -> None:
         with self._cache.lock:
             self._cache.follow(table)
             self._cache.pass_through(
@@ -126,14 +150,14 @@ class LocationOperations(Operations):
 
     def update_dense(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],
         scalars: Sequence[float],
         decay_factor: float = 1.0,
     ) -> None:
-        table: Any = parameter
+        table = cast(TableState, parameter)
 
         def update(rows: slice) -> None:
             count = rows.stop - rows.start
@@ -150,12 +174,17 @@ class LocationOperations(Operations):
     ) -> None:
         self._backend.fill_random(out, seed, distribution, scalars, first_row)
 
-    def _look_up(self, table: Table, ids: Array) -> Array:
+    def _look_up(self, table: TableState, ids: Array) -> Array:
         """Return the locations of the ids of a lookup."""
         self._cache.follow(table)
         return self._cache.admit(ids, is_lookup=True)
 
-    def _locate(self, gradient: RowGradient) -> PlacedGradient:
+    def _keep_located(self, grouped: GroupedGradient) -> PlacedGradient:
+        """Return a grouped gradient with the locations that it was grouped by, or with the present ones."""
+        placed: Any = grouped.keys
+        return placed if placed.generation == self._cache.generation else self._locate(grouped.gradient)
+
+    def _locate(self, gradient: Gradient) -> PlacedGradient:
         """Return a gradient with locations for ids, grouped."""
         placed = gradient.with_ids(self._cache.admit(gradient.ids), self._cache.columns.room)
         return PlacedGradient(self._backend.group_gradient(placed), self._cache.generation)
@@ -175,7 +204,7 @@ class CachedRows(Transfer):
 
     def update_dense(
         self,
-        parameter: Parameter,
+        parameter: Weight,
         gradient: Array,
         rule: str,
         slots: Sequence[Array],

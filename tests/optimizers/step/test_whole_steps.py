@@ -101,6 +101,7 @@ def interrupt_steps(name: str, moments: int) -> int:
     return hits
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Ctrl-C inside a finalizer is lost
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_interrupted_step_is_whole_or_has_not_happened(name: str, request: pytest.FixtureRequest) -> None:
     interrupt_steps(name, 100 if request.config.getoption("--long") else 5)
