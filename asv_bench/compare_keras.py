@@ -104,7 +104,7 @@ def make_keras(task: Task) -> Any:
 def train_on(model: Any, ids: Array, targets: Array) -> float:
     """Make one training step, and return its loss."""
     if isinstance(model, Sequential):
-        return model.train_on_batch(ids, targets)["loss"]
+        return model.train_on_batch(ids, targets)
     model.reset_metrics()  # Keras would return the mean loss of all batches so far
     return float(model.train_on_batch(ids, targets))
 

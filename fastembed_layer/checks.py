@@ -20,6 +20,22 @@ def check_dimension(value: Any, argument: str) -> int:
     )
 
 
+def check_limit(value: Any, argument: str) -> int | None:
+    """Return a positive integer, or None where there is no limit, or raise."""
+    return None if value is None else check_dimension(value, argument)
+
+
+def check_count(value: Any, argument: str) -> int:
+    """Return an integer that is not negative, or raise."""
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if is_integer and value >= 0:
+        return int(value)
+    raise (ValueError if is_integer else TypeError)(
+        f"`{argument}` must be an integer that is not negative. "
+        f"Received: {argument}={value!r} (of type {type(value).__name__})."
+    )
+
+
 def check_flag(value: Any, argument: str) -> bool:
     """Return a bool, or raise."""
     if not isinstance(value, bool | np.bool_):

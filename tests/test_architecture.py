@@ -44,7 +44,7 @@ LONGEST_MODULE = 400
 LONGEST_FUNCTION = 30
 MEDIAN_FUNCTION = 10
 MOST_ARGUMENTS = 7
-KERAS_SIGNATURES = {"__init__", "fit", "binary_focal_crossentropy"}
+KERAS_SIGNATURES = {"__init__", "compile", "fit", "evaluate", "binary_focal_crossentropy"}
 
 
 class Module(NamedTuple):

@@ -184,7 +184,7 @@ def train(model: SkipGram, corpus: Corpus, options: argparse.Namespace) -> bool:
             for pair, weights, share in make_batches(corpus, options, random):
                 done = (epoch + share) / options.epochs
                 optimizer.learning_rate = options.learning_rate * max(1 - done, 1e-4)
-                now = model.train_on_batch(pair, weights)["loss"] / np.count_nonzero(weights > 0)
+                now = model.train_on_batch(pair, weights) / np.count_nonzero(weights > 0)
                 if not np.isfinite(now):
                     raise SystemExit("The loss is not a number any more: try a smaller --learning-rate.")
                 loss = now if loss is None else 0.98 * loss + 0.02 * now

@@ -277,7 +277,7 @@ class Layer(Module):
         tensors = as_list(inputs)
         self.refuse_unsupported_mask([tensor if tensor.masked else None for tensor in tensors])
         shapes = [tensor.shape for tensor in tensors]
-        shape = shapes if isinstance(inputs, list | tuple) else shapes[0]
+        shape = shapes if isinstance(inputs, list | tuple | dict) else shapes[0]
         self.check_symbolic(tensors)
         self.ensure_built(shape)
         masked = self.output_is_masked(self.input_is_masked([tensor.masked for tensor in tensors]))

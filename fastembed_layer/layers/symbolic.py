@@ -121,9 +121,13 @@ def is_symbolic(inputs: Any) -> bool:
     """Tell whether a layer is being called on symbolic tensors."""
     if isinstance(inputs, LISTS):
         return any(isinstance(tensor, SymbolicTensor) for tensor in inputs)
+    if isinstance(inputs, dict):
+        return any(isinstance(tensor, SymbolicTensor) for tensor in inputs.values())
     return isinstance(inputs, SymbolicTensor)
 
 
 def as_list(inputs: Any) -> list[Any]:
     """Return one argument or several as a list."""
+    if isinstance(inputs, dict):
+        return list(inputs.values())
     return list(inputs) if isinstance(inputs, LISTS) else [inputs]

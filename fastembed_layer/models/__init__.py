@@ -2,6 +2,7 @@
 
 from fastembed_layer.layers.symbolic import Input
 from fastembed_layer.models.model import Model
+from fastembed_layer.models.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from fastembed_layer.models.sequential import Sequential
 
-__all__ = ["Input", "Model", "Sequential"]
+__all__ = ["Input", "Model", "Sequential", "pack_x_y_sample_weight", "unpack_x_y_sample_weight"]

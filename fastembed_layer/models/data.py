@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastembed_layer.checks import check_dimension
-from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
-
-Array = np.ndarray[Any, Any]
+from fastembed_layer.inputs.columns import is_column, is_table, read_columns_deep
+from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix
+from fastembed_layer.models.class_weights import check_class_weight, weigh_classes
+from fastembed_layer.models.rows import as_rows, as_targets, common_length, take_rows
 
 
 class Batch(NamedTuple):
@@ -39,9 +41,13 @@ class Stream:
 
     def __init__(self, source: Source, steps_per_epoch: int | None):
         self._source = source
-        self._limit = None if steps_per_epoch is None else check_dimension(steps_per_epoch, "steps_per_epoch")
+        self._limit = steps_per_epoch
         self._running: Iterator[Batch] | None = None
         self.steps = self._limit or source.steps
+
+    def first(self) -> Iterator[Batch]:
+        """Go through the batches from the beginning, and no further than once."""
+        return islice(self._source.batches(), self._limit)
 
     def epoch(self) -> Iterator[Batch]:
         """Go through the batches of the next epoch."""
@@ -70,6 +76,7 @@ def open_source(
     sample_weight: Any = None,
     batch_size: int | None = None,
     shuffle: Any = None,
+    class_weight: Any = None,
 ) -> Source:
     """Make a source of batches.
 
@@ -77,24 +84,30 @@ def open_source(
     ----------
     inputs : array_like, Ragged, scipy CSR matrix, list or dict of arrays, or iterable of batches
         An iterable yields ``inputs``, ``(inputs, targets)`` or ``(inputs, targets, sample_weight)``.
-    targets, sample_weight : array_like, optional
+    targets, sample_weight : array_like, or list or dict of them for several outputs, optional
         One entry per sample.
     batch_size : int, optional
         32 by default.
     shuffle : numpy.random.Generator, optional
         Draws the order of the samples anew for each pass.
+    class_weight : dict, optional
+        Weights of the samples by their class.
 
     Raises
     ------
     ValueError
         If the arrays differ in length, or targets come with an iterable.
     """
-    if _is_iterable_of_batches(inputs):
+    if class_weight is not None:
+        check_class_weight(class_weight, sample_weight)
+    if is_iterable_of_batches(inputs):
         if targets is not None or sample_weight is not None:
             raise ValueError("`y` and `sample_weight` must be part of the batches when `x` is an iterable of batches.")
-        return _open_iterable(inputs)
-    parts = Batch(as_rows(inputs), _as_array(targets), _as_array(sample_weight))
-    count = _common_length(parts)
+        return _open_iterable(inputs, class_weight)
+    parts = Batch(as_rows(inputs), as_targets(targets), as_targets(sample_weight))
+    count = common_length(*parts)
+    if class_weight is not None:
+        parts = parts._replace(sample_weight=weigh_classes(parts.targets, class_weight))
     size = 32 if batch_size is None else check_dimension(batch_size, "batch_size")
 
     def batches() -> Iterator[Batch]:
@@ -112,10 +125,15 @@ def split_validation(parts: Batch, share: float) -> tuple[Batch, Batch]:
     Raises
     ------
     ValueError
-        If no samples are left on one side.
+        If no samples are left on one side, or the samples are batches.
     """
-    rows = Batch(as_rows(parts.inputs), _as_array(parts.targets), _as_array(parts.sample_weight))
-    count = _common_length(rows)
+    if is_iterable_of_batches(parts.inputs):
+        raise ValueError(
+            "`validation_split` must be 0 when `x` is an iterable of batches: pass `validation_data`. "
+            f"Received: {share}."
+        )
+    rows = Batch(as_rows(parts.inputs), as_targets(parts.targets), as_targets(parts.sample_weight))
+    count = common_length(*rows)
     kept = int(count * (1 - share))
     if kept in (0, count):
         raise ValueError(
@@ -128,77 +146,21 @@ def split_validation(parts: Batch, share: float) -> tuple[Batch, Batch]:
     )
 
 
-def count_samples(batch: Batch) -> int:
-    """Return the number of samples of a batch."""
-    if batch.targets is not None:
-        return len(batch.targets)
-    return _common_length(Batch(as_rows(batch.inputs)))
-
-
-def join_outputs(parts: list[Any]) -> Any:
-    """Return the outputs of consecutive batches as one, or as a list where the model has several."""
-    if len(parts) == 1:
-        return parts[0]
-    if isinstance(parts[0], list):
-        return [join_outputs(list(column)) for column in zip(*parts, strict=True)]
-    return Ragged.concatenate(parts) if isinstance(parts[0], Ragged) else np.concatenate(parts)
-
-
-def take_rows(part: Any, rows: Any) -> Any:
-    """Select samples of an input, which may be several arrays, in a list or a dict."""
-    if isinstance(part, list):
-        return [take_rows(array, rows) for array in part]
-    if isinstance(part, dict):
-        return {name: take_rows(array, rows) for name, array in part.items()}
-    return None if part is None else part[rows]
-
-
-def as_rows(inputs: Any) -> Any:
-    """Return inputs as an array, a `Ragged`, or a list or dict of them when the model has several inputs.
-
-    A sparse matrix becomes two: the ids and the weights of its bags.
-    """
-    if isinstance(inputs, Ragged) or inputs is None:
-        return inputs
-    if isinstance(inputs, Mapping):
-        return {name: as_rows(part) for name, part in inputs.items()}
-    if is_sparse_matrix(inputs):
-        return _as_ids_and_weights(inputs)
-    if Ragged.describes(inputs) and not all(isinstance(row, np.ndarray) for row in inputs):
-        return Ragged.from_lists(inputs)
-    if isinstance(inputs, list | tuple) and inputs and all(isinstance(part, np.ndarray | Ragged) for part in inputs):
-        return list(inputs)
-    return np.asarray(inputs)
-
-
-def _as_ids_and_weights(matrix: Any) -> list[Ragged]:
-    """Return a sparse matrix as the two inputs of an `EmbeddingBag`, which can be cut into batches."""
-    ids, weights = split_sparse_matrix(matrix)
-    return [ids, Ragged(weights.astype(np.result_type(weights, np.float32), copy=False), ids.offsets)]
-
-
-def _as_array(values: Any) -> Array | None:
-    return None if values is None else np.asarray(values)
-
-
-def _common_length(parts: Batch) -> int:
-    inputs = list(parts.inputs.values()) if isinstance(parts.inputs, dict) else parts.inputs
-    inputs = inputs if isinstance(inputs, list) else [inputs]
-    lengths = [len(part) for part in (*inputs, parts.targets, parts.sample_weight) if part is not None]
-    if len(set(lengths)) > 1:
-        raise ValueError(f"`x`, `y` and `sample_weight` must have one length. Received: {lengths}.")
-    return lengths[0]
-
-
-def _is_iterable_of_batches(inputs: Any) -> bool:
+def is_iterable_of_batches(inputs: Any) -> bool:
+    """Tell whether `x` is no samples but something that yields batches of them."""
     is_one = isinstance(inputs, np.ndarray | list | tuple | Mapping | Ragged) or is_sparse_matrix(inputs)
-    return isinstance(inputs, Iterable) and not is_one
+    return isinstance(inputs, Iterable) and not is_one and not is_table(inputs) and not is_column(inputs)
 
 
-def _open_iterable(inputs: Iterable[Any]) -> Source:
+def _open_iterable(inputs: Iterable[Any], class_weight: Any) -> Source:
     length = len(inputs) if isinstance(inputs, Sized) else None
-    return Source(lambda: (_as_batch(batch) for batch in inputs), length)
+    return Source(lambda: (_as_batch(batch, class_weight) for batch in inputs), length)
 
 
-def _as_batch(batch: Any) -> Batch:
-    return Batch(*batch) if isinstance(batch, tuple) else Batch(batch)
+def _as_batch(batch: Any, class_weight: Any) -> Batch:
+    parts = Batch(*batch) if isinstance(batch, tuple) else Batch(batch)
+    parts = Batch(read_columns_deep(parts.inputs), as_targets(parts.targets), as_targets(parts.sample_weight))
+    if class_weight is None:
+        return parts
+    check_class_weight(class_weight, parts.sample_weight)
+    return parts._replace(sample_weight=weigh_classes(parts.targets, class_weight))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from fastembed_layer.inputs.columns import is_table, read_columns
 from fastembed_layer.layers.layer import Layer
-from fastembed_layer.layers.symbolic import SymbolicTensor, as_list
-from fastembed_layer.models.data import as_rows
+from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, as_list
+from fastembed_layer.models.rows import as_rows
 from fastembed_layer.models.summary import print_summary
 from fastembed_layer.models.training import Trainer
+from fastembed_layer.named import nearest_names
 
 
 class Model(Trainer, Layer):
@@ -16,9 +21,9 @@ class Model(Trainer, Layer):
 
     Parameters
     ----------
-    inputs : SymbolicTensor or list of SymbolicTensor, optional
-        What `Input` returned.
-    outputs : SymbolicTensor or list of SymbolicTensor, optional
+    inputs : SymbolicTensor, or list or dict of SymbolicTensor, optional
+        What `Input` returned. The keys of a dict name the inputs.
+    outputs : SymbolicTensor, or list or dict of SymbolicTensor, optional
         What layers returned when they were called on symbolic tensors.
     name : str, optional
         Name of the model.
@@ -40,6 +45,15 @@ class Model(Trainer, Layer):
     >>> Model(ids, scores).output_shape
     (None, 1)
 
+    Inputs with names; `fit`, `predict` and calls then take arrays by these names, or the columns of a table:
+
+    >>> user, item = Input((1,), dtype="int64"), Input((1,), dtype="int64")
+    >>> vectors = [Flatten()(Embedding(1000, 8)(user)), Flatten()(Embedding(500, 8)(item))]
+    >>> model = Model(inputs={"user": user, "item": item}, outputs=Dot(axes=1)(vectors))
+    >>> import numpy as np
+    >>> model.predict({"user": np.array([1, 2]), "item": np.array([3, 4])}).shape
+    (2, 1)
+
     A subclassed one:
 
     >>> class Scorer(Model):
@@ -50,7 +64,6 @@ class Model(Trainer, Layer):
     ...
     ...     def call(self, pair):
     ...         return self.dot([self.users(pair[0]), self.items(pair[1])])
-    >>> import numpy as np
     >>> Scorer(100, 50)([np.array([1, 2]), np.array([3, 4])]).shape
     (2, 1)
     """
@@ -82,8 +95,7 @@ class Model(Trainer, Layer):
             arguments = [values[id(tensor)] for tensor in as_list(node.inputs)]
             assert node.layer is not None
             values[id(node)] = node.layer(_arranged_like(node.inputs, arguments), training=training)
-        outputs = [values[id(tensor)] for tensor in as_list(self._outputs)]
-        return outputs if isinstance(self._outputs, list | tuple) else outputs[0]
+        return _arranged_like(self._outputs, [values[id(tensor)] for tensor in as_list(self._outputs)])
 
     @property
     def input_shape(self) -> Any:
@@ -107,8 +119,40 @@ class Model(Trainer, Layer):
         """Tell whether an output carries a mask, as far as that is known before any call."""
         return self._outputs is not None and any(tensor.masked for tensor in as_list(self._outputs))
 
+    @property
+    def input_names(self) -> list[str] | None:
+        """The names of the inputs of a functional model: the keys of a dict, else those that `Input` was given."""
+        if isinstance(self._inputs, dict):
+            return list(self._inputs)
+        return None if self._outputs is None else [tensor.name for tensor in as_list(self._inputs)]
+
+    @property
+    def output_names(self) -> list[str] | None:  # type: ignore[override]
+        """The names of the outputs of a functional model: the keys of a dict, else the names of their layers."""
+        if isinstance(self._outputs, dict):
+            return list(self._outputs)
+        return None if self._outputs is None else _names_of(as_list(self._outputs))
+
+    @property
+    def has_one_output(self) -> bool:
+        """Whether it is known that the model has a single output, which is in no list and no dict."""
+        return isinstance(self._outputs, SymbolicTensor)
+
+    def column_names(self) -> list[str] | None:
+        """Return the names of several inputs, by which columns of a table are found; None for a single input."""
+        return self.input_names if isinstance(self._inputs, dict | list | tuple) else None
+
     def prepare(self, inputs: Any) -> Any:
-        """Leave the inputs to the layers they go to; only lists of plain numbers become arrays here."""
+        """Leave the inputs to the layers they go to; only lists of plain numbers become arrays here.
+
+        A functional model's are brought into the order of its inputs, and ``(n,)`` becomes ``(n, 1)`` where that is
+        what an input was declared as, and the other way round.
+        """
+        if self._outputs is not None:
+            parts = self._as_input_list(inputs)
+            tensors = as_list(self._inputs)
+            fitted = [fit_rank(part, tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+            return fitted[0] if isinstance(self._inputs, SymbolicTensor) else fitted
         if isinstance(inputs, list | tuple) and all(isinstance(part, list | tuple | int | float) for part in inputs):
             return as_rows(inputs)
         return inputs
@@ -142,12 +186,54 @@ class Model(Trainer, Layer):
         self.built = True
 
     def _as_input_list(self, inputs: Any) -> list[Any]:
-        if not isinstance(self._inputs, list | tuple):
-            return [inputs]
+        if isinstance(self._inputs, SymbolicTensor):
+            return [inputs[self._inputs.name] if _names_one(inputs, self._inputs.name) else inputs]
+        if isinstance(inputs, Mapping):
+            return self._inputs_by_name(inputs)
+        if is_table(inputs):
+            return list(read_columns(inputs, self.input_names or []).values())
+        if isinstance(self._inputs, dict) and not isinstance(inputs, list):
+            raise TypeError(
+                f"The model {self.name!r} takes a dict with the inputs {self.input_names}. "
+                f"Received: {type(inputs).__name__}."
+            )
         if not isinstance(inputs, list | tuple) or len(inputs) != len(self._inputs):
             received = len(inputs) if isinstance(inputs, list | tuple) else type(inputs).__name__
             raise ValueError(f"The model {self.name!r} has {len(self._inputs)} inputs. Received: {received}.")
         return list(inputs)
+
+    def _inputs_by_name(self, inputs: Mapping[str, Any]) -> list[Any]:
+        names = self.input_names or []
+        unknown = [name for name in inputs if name not in names]
+        missing = [name for name in names if name not in inputs]
+        if missing or unknown:
+            found = [f"none for {missing}"] * bool(missing) + [f"unknown names {unknown}"] * bool(unknown)
+            hint = f" {nearest_names(str(unknown[0]), names)}" if unknown else ""
+            raise ValueError(f"The model {self.name!r} has the inputs {names}. Received: {' and '.join(found)}.{hint}")
+        return [inputs[name] for name in names]
+
+
+def fit_rank(array: Any, shape: Shape | None) -> Any:
+    """Return ``(n,)`` as ``(n, 1)`` where `shape` declares one number per sample, and the other way round, as Keras."""
+    if shape is None or not isinstance(array, np.ndarray):
+        return array
+    if array.ndim == len(shape) - 1 and shape[-1] == 1:
+        return array[..., None]
+    return array[..., 0] if array.ndim == len(shape) + 1 and array.shape[-1] == 1 else array
+
+
+def _names_one(inputs: Any, name: str) -> bool:
+    return isinstance(inputs, Mapping) and list(inputs) == [name]
+
+
+def _names_of(tensors: list[SymbolicTensor]) -> list[str]:
+    """The names of the layers that tensors come from, with a number where one gives several."""
+    names: list[str] = []
+    for tensor in tensors:
+        stem = tensor.name if tensor.layer is None else tensor.layer.name
+        candidates = (stem, *(f"{stem}_{number}" for number in range(1, len(tensors))))
+        names.append(next(name for name in candidates if name not in names))
+    return names
 
 
 def _order_nodes(tensor: SymbolicTensor, known: set[int], nodes: list[SymbolicTensor]) -> None:
@@ -163,11 +249,15 @@ def _order_nodes(tensor: SymbolicTensor, known: set[int], nodes: list[SymbolicTe
 
 
 def _arranged_like(inputs: Any, arguments: list[Any]) -> Any:
-    """Return the arguments of a call in the form of its symbolic ones: a single one, a list, or a named tuple."""
+    """Return values in the form of symbolic ones: a single one, a list, a dict, or a named tuple."""
+    if isinstance(inputs, dict):
+        return dict(zip(inputs, arguments, strict=True))
     if not isinstance(inputs, list | tuple):
         return arguments[0]
     return inputs._make(arguments) if hasattr(inputs, "_make") else arguments
 
 
 def _shapes(tensors: Any) -> Any:
+    if isinstance(tensors, dict):
+        return {name: tensor.shape for name, tensor in tensors.items()}
     return [tensor.shape for tensor in tensors] if isinstance(tensors, list | tuple) else tensors.shape

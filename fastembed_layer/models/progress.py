@@ -11,8 +11,7 @@ class Progress:
     """A tqdm bar (verbose 1), one line at the end (2) or nothing (0)."""
 
     def __init__(self, title: str, steps: int | None, verbose: Any):
-        if isinstance(verbose, bool) is False and verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r}.")
+        check_verbose(verbose)
         self._title = title
         self._verbose = 1 if verbose == "auto" else int(verbose)
         self._bar: Any = None
@@ -42,6 +41,12 @@ class Progress:
             self._bar.set_postfix(_rounded(logs), refresh=True)
         elif self._verbose == 2:
             print(f"{self._title}: " + ", ".join(f"{name} {value}" for name, value in _rounded(logs).items()))
+
+
+def check_verbose(verbose: Any) -> None:
+    """Raise unless `verbose` is one of its values."""
+    if not isinstance(verbose, bool) and verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r}.")
 
 
 def _rounded(logs: Logs) -> dict[str, str]:

@@ -12,7 +12,7 @@ from fastembed_layer.layers.embedding_group import EmbeddingGroup
 from fastembed_layer.layers.input_layer import InputLayer
 from fastembed_layer.layers.layer import Layer
 from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, check_shape, require_first
-from fastembed_layer.models.model import Model
+from fastembed_layer.models.model import Model, fit_rank
 from fastembed_layer.named import nearest_names
 
 STARTS = (Embedding, EmbeddingGroup)  # layers that take ids, and so have to come first
@@ -40,6 +40,7 @@ class Sequential(Model):
         super().__init__(name=name)
         self._layers: list[Layer] = []
         self._input_shape: Shape | None = None
+        self._declared_shape: Shape | None = None
         for layer in layers or []:
             self.add(layer)
 
@@ -60,7 +61,7 @@ class Sequential(Model):
         """
         layer = layer.output if isinstance(layer, InputLayer) else layer
         if isinstance(layer, SymbolicTensor) and layer.is_input and not self._layers:
-            self._input_shape = layer.shape
+            self._input_shape = self._declared_shape = layer.shape
             return
         if not isinstance(layer, Layer):
             raise TypeError(f"`layer` must be an instance of Layer. Received: {layer!r} ({type(layer).__name__}).")
@@ -86,6 +87,23 @@ class Sequential(Model):
         if input_shape is not None:
             self._input_shape = check_shape(input_shape, "input_shape")
         self._build_known_shapes()
+
+    @property
+    def has_one_output(self) -> bool:
+        """Whether it is known that the model has a single output: it always has."""
+        return True
+
+    def column_names(self) -> list[str] | None:
+        """Return the names of the features, if the first layer is an `EmbeddingGroup` that names them."""
+        first = self._layers[0] if self._layers else None
+        if isinstance(first, Sequential):
+            return first.column_names()
+        is_named = isinstance(first, EmbeddingGroup) and isinstance(first.features[0], str)
+        return [str(feature) for feature in first.features] if is_named else None  # type: ignore[union-attr]
+
+    def prepare(self, inputs: Any) -> Any:
+        """Leave the inputs to the first layer; ``(n,)`` becomes ``(n, 1)`` where that was declared."""
+        return fit_rank(super().prepare(inputs), self._shape_declared())
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Call the layers one after the other."""
@@ -137,6 +155,13 @@ class Sequential(Model):
             If it names a layer that the package does not have.
         """
         return cls([_read_layer(entry) for entry in config["layers"]], name=config.get("name"))
+
+    def _shape_declared(self) -> Any:
+        """The shape of the input as the caller declared it, by an `Input` or an argument of the first layer."""
+        if self._declared_shape is not None or not self._layers:
+            return self._declared_shape
+        first = self._layers[0]
+        return first._shape_declared() if isinstance(first, Sequential) else first.batch_input_shape
 
     def _first_shape(self) -> Any:
         if not self._layers:

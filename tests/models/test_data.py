@@ -14,12 +14,11 @@ from fastembed_layer import Ragged
 from fastembed_layer.models.data import (
     Batch,
     Stream,
-    as_rows,
-    count_samples,
-    join_outputs,
     open_source,
     split_validation,
 )
+from fastembed_layer.models.outputs import join_outputs
+from fastembed_layer.models.rows import as_rows, count_samples
 
 
 @given(count=st.integers(0, 40), size=st.integers(1, 50))
@@ -37,7 +36,7 @@ def test_a_dict_holds_the_same_samples_of_every_input() -> None:
     first, last = source.batches()
     assert first.inputs["bags"].to_list() == [[1], [2, 3], []]
     assert (last.inputs["bags"].to_list(), last.inputs["ids"].tolist()) == ([[4]], [8])
-    assert (count_samples(Batch(inputs)), source.steps) == (4, 2)
+    assert (count_samples(inputs), source.steps) == (4, 2)
     with pytest.raises(ValueError, match=r"must have one length\. Received: \[4, 4, 3\]"):
         open_source(inputs, np.arange(3))
 
@@ -95,7 +94,7 @@ def test_a_sparse_matrix_is_cut_into_ids_and_weights(dtype: str) -> None:
         [matrix.data[2:3].tolist(), matrix.data[3:].tolist()],
     ]
     assert all(weights.dtype.kind == "f" for _, weights in batches)
-    assert count_samples(Batch(matrix)) == 4
+    assert count_samples(matrix) == 4
 
 
 def test_an_iterable_yields_inputs_alone_or_with_targets_and_weights() -> None:
@@ -119,9 +118,9 @@ def test_ragged_inputs_are_split_too() -> None:
 
 
 def test_samples_are_counted_by_targets_or_inputs() -> None:
-    assert count_samples(Batch(None, np.zeros((3, 2)))) == 3
-    assert count_samples(Batch([[1, 2], [3], []])) == 3
-    assert count_samples(Batch([np.zeros(4), np.zeros((4, 2))])) == 4
+    assert count_samples(None, np.zeros((3, 2))) == 3
+    assert count_samples([[1, 2], [3], []]) == 3
+    assert count_samples([np.zeros(4), np.zeros((4, 2))]) == 4
 
 
 def test_outputs_are_joined_one_by_one() -> None:

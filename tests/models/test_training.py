@@ -109,15 +109,14 @@ def test_predict_needs_neither_compile_nor_loss() -> None:
 
 def test_a_training_step_is_the_gradient_step_of_the_loss() -> None:
     model = make_constant(3.0, optimizers.SGD(0.1))
-    logs = model.train_on_batch(np.zeros(4), np.array([[1.0], [1.0], [1.0], [1.0]]))
-    assert logs == {"loss": 4.0}
+    assert model.train_on_batch(np.zeros(4), np.array([[1.0], [1.0], [1.0], [1.0]])) == 4.0
     assert model.get_weights()[0].item() == pytest.approx(3.0 - 0.1 * 2 * 2.0)
 
 
 def test_test_on_batch_trains_nothing() -> None:
     model = make_model()
     before = model.get_weights()
-    assert model.test_on_batch(IDS, TARGETS)["loss"] > 0
+    assert model.test_on_batch(IDS, TARGETS) > 0
     for ours, theirs in zip(model.get_weights(), before, strict=True):
         assert_same_bits(ours, theirs)
 
@@ -131,7 +130,7 @@ def test_penalties_are_part_of_the_loss_and_trained() -> None:
     regularizer = {"class_name": "L2", "config": {"l2": 0.5}}
     model = Sequential([Embedding(2, 1, embeddings_regularizer=regularizer, weights=[[[2.0], [3.0]]])])
     model.compile(optimizers.SGD(0.1), "mse")
-    logs = model.train_on_batch(np.array([[0]]), np.array([[[2.0]]]))
+    logs = model.train_on_batch(np.array([[0]]), np.array([[[2.0]]]), return_dict=True)
     assert logs["loss"] == pytest.approx(0.5 * (4 + 9))
     np.testing.assert_allclose(model.get_weights()[0], [[2.0 - 0.1 * 2.0], [3.0 - 0.1 * 3.0]])
     assert model.evaluate(np.array([[0]]), np.array([[[1.8]]]), verbose=0) == pytest.approx(0.5 * (1.8**2 + 2.7**2))
@@ -304,8 +303,8 @@ def test_sample_weights_scale_the_loss_of_each_sample() -> None:
     inputs, targets, weights = np.zeros(2), np.array([[1.0], [3.0]]), np.array([1.0, 0.5])
     model = make_constant()
     expected = (1 * 1 + 0.5 * 9) / 2
-    assert model.evaluate(inputs, targets, weights, verbose=0) == pytest.approx(expected)
-    assert model.train_on_batch(inputs, targets, weights)["loss"] == pytest.approx(expected)
+    assert model.evaluate(inputs, targets, sample_weight=weights, verbose=0) == pytest.approx(expected)
+    assert model.train_on_batch(inputs, targets, weights) == pytest.approx(expected)
     assert model.fit(inputs, targets, sample_weight=weights, verbose=0).history["loss"] == [pytest.approx(expected)]
 
 
@@ -477,7 +476,7 @@ def test_a_metric_may_be_a_name_a_class_or_an_instance(metric: Any) -> None:
 def test_sample_weights_reach_the_weighted_metrics_alone() -> None:
     inputs, targets, weights = np.zeros(2), np.array([[1.0], [3.0]]), np.array([1.0, 0.0])
     model = make_constant(metrics=["mae"], weighted_metrics=["mae"])
-    numbers = model.evaluate(inputs, targets, weights, verbose=0, return_dict=True)
+    numbers = model.evaluate(inputs, targets, sample_weight=weights, verbose=0, return_dict=True)
     assert numbers == {"loss": 0.5, "mae": 2.0, "weighted_mae": 1.0}
 
 
