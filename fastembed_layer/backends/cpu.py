@@ -14,7 +14,15 @@ from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOf
 from fastembed_layer.backends.contract.types import Gradient, TableState, Weight
 from fastembed_layer.backends.cpu_memory import CpuMemory
 from fastembed_layer.backends.hot_rows import key_sources, sort_gradient, sum_hot_rows
-from fastembed_layer.backends.launch import Kernel, first_bad, grain_of, launch, make_scratch, raise_for_bad_id
+from fastembed_layer.backends.launch import (
+    Kernel,
+    compile_ahead,
+    first_bad,
+    grain_of,
+    launch,
+    make_scratch,
+    raise_for_bad_id,
+)
 from fastembed_layer.backends.sorting import sort_ids
 from fastembed_layer.kernels.bags import MEAN, SQRTN, SUM, dot_rows, gather_bags, gather_max
 from fastembed_layer.kernels.directory import find_locations, stamp_locations
@@ -158,6 +166,9 @@ class CpuBackend(CpuMemory, Backend):
         step = (_as_scalars(scalars, table.dtype), table.dtype.type(decay_factor))
         grain = grain_of(table.array, 1 + len(slots))
         scratch = make_scratch(table, 2, len(grouped.keys), grain)
+        kernel, first = _update_kernel(table, rule, slots)
+        kind = (table.dtype, _factors(table) is None, *parts[0].kind)
+        compile_ahead(kernel, kind, lambda: (*first, *parts[0], *step, *scratch.take()))
 
         def update() -> None:
             kernel, first = _update_kernel(table, rule, slots)
@@ -196,6 +207,7 @@ class CpuBackend(CpuMemory, Backend):
         matrix = _as_matrix(np.ascontiguousarray(gradient, parameter.dtype))
         arguments = (state, matrix, _as_scalars(scalars, parameter.dtype), parameter.dtype.type(decay_factor))
         kernel, grain = RULES[rule].update_dense, grain_of(state[0], len(state))
+        compile_ahead(kernel, (parameter.dtype, matrix.flags.writeable), lambda: arguments)
 
         def update() -> None:
             launch(kernel, arguments, len(matrix), grain)

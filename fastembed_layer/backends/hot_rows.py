@@ -35,6 +35,11 @@ class SortedGradient(NamedTuple):
     argmax: Array | None
     bag_positions: Array | None
 
+    @property
+    def kind(self) -> tuple[bool, ...]:
+        """Which of the arrays there are, and whether the values may be written: kernels are compiled for each."""
+        return self.sources is None, self.scales is None, self.argmax is None, self.values.flags.writeable
+
 
 def key_sources(gradient: Gradient) -> Array | None:
     """Return the sources that sorted keys hold instead of positions, where nothing but the source of a key is needed.

@@ -49,6 +49,26 @@ def launch(
     return run_parallel(work, size, grain)
 
 
+def compile_ahead(kernel: Kernel, kind: tuple[Any, ...], arguments: Callable[[], tuple[Any, ...]]) -> None:
+    """Compile a kernel by a call for no rows, so that it neither waits nor fails when it writes.
+
+    Parameters
+    ----------
+    kernel : callable
+        The kernel.
+    kind : tuple
+        What decides which version of it is needed; of each kind it is called once.
+    arguments : callable
+        Returns the arguments, work space included.
+    """
+    if (kernel, kind) not in _compiled:
+        kernel(*arguments(), 0, 0)
+        _compiled.add((kernel, kind))
+
+
+_compiled: set[tuple[Kernel, tuple[Any, ...]]] = set()
+
+
 def make_scratch(table: Any, count: int, size: int, grain: int) -> Scratch:
     """Return work space of `count` rows of a table for each thread of a launch."""
     return Scratch(count, table.output_dim, table.dtype, max(1, min(get_threads(), size // grain)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.backends.arrays import CPU, copy_blocks, is_on_cpu, move_array, to_cpu
-from fastembed_layer.tables.guard import Guard, change
+from fastembed_layer.tables.guard import Guard, change, hold
 
 Array = np.ndarray[Any, Any]
 
@@ -82,8 +82,8 @@ class Parameter:
         return self.array
 
     def numpy(self) -> Array:
-        """Return a copy of the current value."""
-        return self.value.copy() if self.placement == CPU else move_array(self.value, CPU)
+        """Return a copy of the current value, as it is between two steps."""
+        return hold([self.guard], lambda: np.array(to_cpu(self.value)))
 
     def assign(self, value: Any) -> None:
         """Overwrite the array in place.
@@ -107,7 +107,7 @@ class Parameter:
             copy_blocks(self.value, value.astype(self.dtype, copy=False))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(to_cpu(self.value), dtype=dtype, copy=copy)
+        return hold([self.guard], lambda: np.array(to_cpu(self.value), dtype=dtype, copy=copy))
 
     def __getitem__(self, key: Any) -> Any:
         """Return elements of the current value, as numpy indexing does; on a device they are copied to the host."""

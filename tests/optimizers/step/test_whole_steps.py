@@ -104,7 +104,7 @@ def interrupt_steps(name: str, moments: int) -> int:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Ctrl-C inside a finalizer is lost
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_interrupted_step_is_whole_or_has_not_happened(name: str, request: pytest.FixtureRequest) -> None:
-    interrupt_steps(name, 100 if request.config.getoption("--long") else 5)
+    interrupt_steps(name, 400 if request.config.getoption("--long") else 5)
 
 
 def test_a_step_without_a_shield_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +258,7 @@ def test_lookups_beside_steps_see_rows_that_some_step_has_left(name: str, reques
     all_rows = RowGradient(np.arange(4_000), np.ones((4_000, 8), "float32"), (4_000, 8))
     half = RowGradient(np.arange(0, 4_000, 2), np.ones((2_000, 8), "float32"), (4_000, 8))
     optimizer.apply_gradients([(all_rows, layer.embeddings)])
-    steps = 3_000 if request.config.getoption("--long") else 150
+    steps = 20_000 if request.config.getoption("--long") else 150
     wrong: list[Any] = []
     stop = threading.Event()
 
@@ -284,7 +284,7 @@ def test_lookups_beside_steps_see_rows_that_some_step_has_left(name: str, reques
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "momentum"])
 def test_many_readers_bring_idle_rows_up_to_date_once(name: str, request: pytest.FixtureRequest) -> None:
-    for trial in range(60 if request.config.getoption("--long") else 6):
+    for trial in range(400 if request.config.getoption("--long") else 6):
         training = Training(OPTIMIZERS[name], trial)
         right = copy.deepcopy(training.layers[0]).get_weights()[0]
         table, found = training.layers[0].embeddings, []
@@ -335,6 +335,87 @@ def test_two_optimizers_on_one_table_exclude_each_other() -> None:
     for thread in threads:
         thread.join()
     assert (layer.get_weights()[0] == 300).all()
+
+
+class Counted:
+    """A table all of whose rows are alike: their numbers are those after some step of a serial run, or wrong."""
+
+    def __init__(self, name: str, steps: int):
+        self.optimizer, self.steps = OPTIMIZERS[name](), steps
+        self.layer = Embedding(999, 4, weights=[np.ones((999, 4), "float32")])
+        self.layer(np.array([0]))
+        self.gradient = RowGradient(np.arange(999), np.ones((999, 4), "float32"), (999, 4))
+        twin = copy.deepcopy(self)
+        self.history = [twin.read()]
+        for _ in range(steps):
+            twin.step()
+            self.history.append(twin.read())
+        self.states = [float(row[0, 0]) for row in self.history]
+
+    def step(self) -> None:
+        self.optimizer.apply_gradients([(self.gradient, self.layer.embeddings)])
+
+    def read(self) -> Any:
+        return self.layer.get_weights()[0]
+
+    def check_rows(self) -> None:
+        """Each row of a lookup is one of the history, and no later lookup shows an earlier step."""
+        rows = self.layer(np.arange(0, 999, 7))
+        assert np.isin(rows[:, 0], self.states).all()
+
+    def check_table(self) -> None:
+        """A table that is read as a whole is that after one step."""
+        found = self.read()
+        assert float(found[0, 0]) in self.states
+        assert (found == found[0, 0]).all()
+
+    def check_saved(self) -> None:
+        """What is saved of the optimizer goes with one number of steps: training on from it is the serial run."""
+        store: dict[str, Any] = {}
+        self.optimizer.save_own_variables(store)
+        assert 0 <= int(store["iterations"]) <= self.steps
+        for entry, array in store.items():
+            if ".slot." in entry:
+                assert (array == array[0, 0]).all()
+
+    def check_average_row(self) -> None:
+        """A row by its number, as numpy's indexing."""
+        assert float(self.layer.embeddings[5][0]) in self.states
+
+
+@pytest.mark.parametrize("name", ["SGD", "momentum", "Adagrad", "Adam", "lazy Adam", "AdamW", "RMSprop", "Nadam"])
+def test_whatever_eight_threads_see_is_of_the_serial_history(name: str, request: pytest.FixtureRequest) -> None:
+    counted = Counted(name, 4_000 if request.config.getoption("--long") else 60)
+    errors: list[BaseException] = []
+    stop = threading.Event()
+
+    def repeat(check: Callable[[], None]) -> None:
+        try:
+            while not stop.is_set():
+                check()
+        except BaseException as error:
+            errors.append(error)
+
+    checks = [counted.check_rows, counted.check_table, counted.check_saved, counted.check_average_row]
+    threads = [threading.Thread(target=repeat, args=(check,)) for check in (*checks, *checks[:3])]
+    for thread in threads:
+        thread.start()
+    for _ in range(counted.steps):
+        counted.step()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert same([counted.read()], counted.history[-1:])
+
+
+def test_a_row_that_is_no_step_of_the_history_would_be_found_out() -> None:
+    counted = Counted("SGD", 3)
+    counted.layer.embeddings.array[7, 0] = 0.123
+    with pytest.raises(AssertionError):
+        counted.check_rows()
+    with pytest.raises(AssertionError):
+        counted.check_table()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
