@@ -1,59 +1,212 @@
 """Metrics: running averages of how well predictions match, with the names and the rules of Keras.
 
-A metric is fed batch by batch with `Metric.update_state` and read with `Metric.result`. All sums are float64.
+A metric is called like a function, ``metric(y_true, y_pred)``: it takes the batch into account and returns the value
+over all batches. `Metric.update_state` and `Metric.result` do the two separately. All sums are float64.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fastembed_layer.metrics.auc import AUC
-from fastembed_layer.metrics.base import FunctionMetric, Mean, MeanOfSamples, Metric
-from fastembed_layer.metrics.comparisons import (
+from fastembed_layer.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from fastembed_layer.metrics.accuracies import (
     Accuracy,
     BinaryAccuracy,
     CategoricalAccuracy,
-    MeanAbsoluteError,
-    MeanSquaredError,
     SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+    accuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
-from fastembed_layer.named import NamedObjects, serialize
+from fastembed_layer.metrics.auc import AUC
+from fastembed_layer.metrics.base import Metric
+from fastembed_layer.metrics.confusion import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
+from fastembed_layer.metrics.from_losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from fastembed_layer.metrics.means import FunctionMetric, Mean, MeanMetricWrapper, MeanOfSamples, Sum
+from fastembed_layer.named import NamedObjects
 
 __all__ = [
     "AUC",
     "Accuracy",
     "BinaryAccuracy",
+    "BinaryCrossentropy",
     "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "FalseNegatives",
+    "FalsePositives",
     "FunctionMetric",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
     "Mean",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanMetricWrapper",
     "MeanOfSamples",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "Poisson",
+    "Precision",
+    "Recall",
+    "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "accuracy",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
     "resolve",
     "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
 ]
 
-_metrics: NamedObjects[Metric] = NamedObjects("metric", Metric, wrap=FunctionMetric)
-_metrics.add(MeanSquaredError, "mse")
-_metrics.add(MeanAbsoluteError, "mae")
-for _metric in (Mean, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, AUC):
-    _metrics.add(_metric)
+METRICS: NamedObjects[Metric] = NamedObjects("metric", Metric, wrap=MeanMetricWrapper)
+METRICS.add(MeanSquaredError, "mse", function=mean_squared_error)
+METRICS.add(MeanAbsoluteError, "mae", function=mean_absolute_error)
+METRICS.add(MeanAbsolutePercentageError, "mape", function=mean_absolute_percentage_error)
+METRICS.add(MeanSquaredLogarithmicError, "msle", function=mean_squared_logarithmic_error)
+METRICS.add(LogCoshError, "logcosh", function=log_cosh)
+METRICS.add(Hinge, function=hinge)
+METRICS.add(SquaredHinge, function=squared_hinge)
+METRICS.add(CategoricalHinge, function=categorical_hinge)
+METRICS.add(KLDivergence, "kld", function=kl_divergence)
+METRICS.add(Poisson, function=poisson)
+METRICS.add(BinaryCrossentropy, "bce", function=binary_crossentropy)
+METRICS.add(CategoricalCrossentropy, function=categorical_crossentropy)
+METRICS.add(SparseCategoricalCrossentropy, function=sparse_categorical_crossentropy)
+METRICS.add(Accuracy, function=accuracy)
+METRICS.add(BinaryAccuracy, function=binary_accuracy)
+METRICS.add(CategoricalAccuracy, function=categorical_accuracy)
+METRICS.add(SparseCategoricalAccuracy, function=sparse_categorical_accuracy)
+METRICS.add(TopKCategoricalAccuracy, function=top_k_categorical_accuracy)
+METRICS.add(SparseTopKCategoricalAccuracy, function=sparse_top_k_categorical_accuracy)
+METRICS.add(RootMeanSquaredError, "rmse")
+for _metric in (Mean, Sum, CosineSimilarity, AUC, Precision, Recall):
+    METRICS.add(_metric)
+for _count in (TruePositives, FalsePositives, TrueNegatives, FalseNegatives):
+    METRICS.add(_count)
+METRICS.classes["MeanMetricWrapper"] = MeanMetricWrapper
+
+# The short names of tf.keras.
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+bce = BCE = binary_crossentropy
+kld = KLD = kullback_leibler_divergence = kl_divergence
+logcosh = log_cosh
 
 
 def get(identifier: Any) -> Metric | None:
     """Return the metric that a name, config, class, instance or function stands for; None stays None.
 
-    A plain function ``function(y_true, y_pred)`` returns values per sample, which are averaged.
+    The functions of this module stand for their classes. Another function ``function(y_true, y_pred)`` returns values
+    per sample, which are averaged; so is a `Loss`.
+
+    Examples
+    --------
+    >>> get("mse").name, get("AUC").name, get(hinge).name
+    ('mean_squared_error', 'auc', 'hinge')
     """
-    return _metrics.get(identifier)
+    return METRICS.get(identifier)
 
 
-deserialize = get
+def serialize(metric: Any) -> Any:
+    """Return the config of a metric, or the name of one of this module's functions; None stays None.
+
+    Examples
+    --------
+    >>> serialize(BinaryAccuracy(threshold=0.4))["config"]
+    {'name': 'binary_accuracy', 'dtype': None, 'threshold': 0.4}
+    """
+    return METRICS.serialize(metric)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric | None:
+    """Return the metric of a config or a name; `custom_objects` holds classes and functions of your own by name.
+
+    Examples
+    --------
+    >>> deserialize({"class_name": "Precision", "config": {"top_k": 3}}).top_k
+    3
+    """
+    return METRICS.deserialize(config, custom_objects)
 
 
 def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:

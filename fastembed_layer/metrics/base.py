@@ -1,137 +1,144 @@
-"""The base classes of the metrics, and the mean."""
+"""`Metric`, the base class of the metrics."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fastembed_layer.losses.comparison import align_ranks, align_weights, as_numbers
-from fastembed_layer.named import snake_case
+from fastembed_layer import initializers
+from fastembed_layer.checks import check_float_dtype
+from fastembed_layer.losses.comparison import align_weights
+from fastembed_layer.metrics.variables import Variable, find_kinds
+from fastembed_layer.named import StrictArguments, snake_case
 
 Array = np.ndarray[Any, Any]
 
 
-class Metric:
+class Metric(StrictArguments):
     """Base class of the metrics.
+
+    A subclass makes its variables in the constructor, and writes `update_state` and `result`, as in Keras.
 
     Parameters
     ----------
+    dtype : str or dtype, optional
+        What predictions are rounded to before they are compared. By default float64 stays what it is, and all else is
+        float32, as in Keras. Sums are float64 in any case.
     name : str, optional
         Name of the metric; by default the class name in snake case.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class LargestError(Metric):
+    ...     def __init__(self, name="largest_error", dtype=None):
+    ...         super().__init__(name=name, dtype=dtype)
+    ...         self.largest = self.add_variable(name="largest")
+    ...
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.largest.assign(np.maximum(self.largest, np.max(np.abs(y_true - y_pred))))
+    ...
+    ...     def result(self):
+    ...         return float(self.largest)
+    >>> metric = LargestError()
+    >>> metric(np.array([1.0, 2.0]), np.array([1.5, 1.0]))
+    1.0
+    >>> [variable.name for variable in metric.variables]
+    ['largest']
     """
 
-    def __init__(self, name: str | None = None):
+    def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or snake_case(type(self).__name__)
-        self.reset_state()
+        self._dtype = check_float_dtype(dtype)
+
+    @property
+    def dtype(self) -> str | None:
+        """Name of the dtype of the comparison; None where it is that of the predictions."""
+        return None if self._dtype is None else self._dtype.name
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What the metric remembers, in the order in which it was made; those of metrics in it included."""
+        found: list[Variable] = []
+        for thing in find_kinds(list(vars(self).values()), Variable, Metric):
+            found += thing.variables if isinstance(thing, Metric) else [thing]
+        return list({id(variable): variable for variable in found}.values())
+
+    def add_variable(
+        self,
+        shape: tuple[int, ...] = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Return a new variable, to be kept in an attribute; float64 unless there is a `dtype`.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the variable.
+        initializer : str or Initializer, optional
+            Its first value; None means zeros.
+        dtype : dtype, optional
+            Its dtype.
+        aggregation : str
+            Has no effect here; Keras's argument.
+        name : str, optional
+            Name of the variable.
+        """
+        filler = initializers.get("zeros" if initializer is None else initializer)
+        first = np.zeros(shape) if filler is None else filler(tuple(shape), "float64")
+        return Variable(first.astype(dtype or np.float64), name or "variable")
+
+    def add_weight(
+        self, shape: tuple[int, ...] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """Return a new variable; tf.keras's name of `add_variable`."""
+        return self.add_variable(shape, initializer, dtype, name=name)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take one batch into account, usually as ``update_state(y_true, y_pred, sample_weight, mask)``."""
         raise NotImplementedError(f"{type(self).__name__} must implement `update_state`.")
 
-    def result(self) -> float:
+    def result(self) -> Any:
         """Return the value over all batches since the last reset."""
         raise NotImplementedError(f"{type(self).__name__} must implement `result`.")
 
     def reset_state(self) -> None:
-        """Forget all batches."""
-        raise NotImplementedError(f"{type(self).__name__} must implement `reset_state`.")
+        """Forget all batches: the variables become 0."""
+        for variable in self.variables:
+            variable.assign(0)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take one batch into account and return the value over all batches since the last reset."""
+        self.update_state(*args, **kwargs)
+        return self.result()
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build this metric again."""
-        return {"name": self.name}
+        return {"name": self.name, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Metric:
-        """Build a metric from a config; the `dtype` in configs of Keras has no meaning here."""
-        return cls(**{key: value for key, value in config.items() if key != "dtype"})
+        """Build a metric from a config, of here or of Keras."""
+        return cls(**{key: value for key, value in config.items() if key != "dtype" or value is not None})
 
-
-class _RunningMean(Metric):
-    """A weighted mean over samples; what a sample holds beyond its first axis is averaged first."""
-
-    total: float
-    count: float
-
-    def reset_state(self) -> None:
-        """Forget all batches."""
-        self.total = self.count = 0.0
-
-    def result(self) -> float:
-        """Return the weighted mean over all samples since the last reset, 0 when there were none."""
-        return self.total / self.count if self.count else 0.0
-
-    def _add(self, values: Array, sample_weight: Any, mask: Any) -> None:
-        per_sample = max(math.prod(values.shape[1:]), 1)
-        weights = combine_weights(values.shape, sample_weight, mask)
-        self.total += float(np.sum(values * weights, dtype=np.float64)) / per_sample
-        self.count += float(np.sum(weights, dtype=np.float64)) / per_sample
-
-
-class Mean(_RunningMean):
-    """The weighted mean of values, such as the losses of batches.
-
-    Examples
-    --------
-    >>> mean = Mean()
-    >>> mean.update_state([1, 3, 5, 7], sample_weight=[1, 1, 0, 0])
-    >>> mean.result()
-    2.0
-    """
-
-    def update_state(self, values: Any, sample_weight: Any = None, mask: Any = None) -> None:
-        """Take values into account; `sample_weight` and `mask` match their axes from the left."""
-        self._add(as_numbers("values", values), sample_weight, mask)
-
-
-class MeanOfSamples(_RunningMean):
-    """Base class of metrics that are a mean over samples: a subclass writes `per_sample`."""
-
-    def per_sample(self, y_true: Array, y_pred: Array) -> Array:
-        """Return one value, or more, for every sample; ranks are already matched."""
-        raise NotImplementedError(f"{type(self).__name__} must implement `per_sample(y_true, y_pred)`.")
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> None:
-        """Take one batch into account.
-
-        Parameters
-        ----------
-        y_true, y_pred : array_like
-            Targets and predictions; ``(n,)`` fits ``(n, 1)``.
-        sample_weight, mask : array_like, optional
-            Factors of what `per_sample` returns, axes matched from the left; a mask counts as 0 or 1.
-
-        Raises
-        ------
-        ValueError
-            If the shapes do not fit together.
-        TypeError
-            If an argument does not hold numbers.
-        """
-        targets, predictions = align_ranks(as_numbers("y_true", y_true), as_numbers("y_pred", y_pred))
-        self._add(np.asarray(self.per_sample(targets, predictions)), sample_weight, mask)
-
-
-class FunctionMetric(MeanOfSamples):
-    """The mean of what a function ``function(y_true, y_pred)`` returns; `get` makes one from any callable."""
-
-    def __init__(self, function: Callable[[Array, Array], Array], name: str | None = None):
-        super().__init__(name or getattr(function, "__name__", None))
-        self.function = function
-
-    def per_sample(self, y_true: Array, y_pred: Array) -> Array:
-        """Return what the function returns."""
-        return self.function(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        """Refuse, because a config cannot hold a function."""
-        raise ValueError(f"The metric {self.name!r} is a plain function, which has no config; subclass `Metric`.")
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
 
 
 def combine_weights(shape: tuple[int, ...], sample_weight: Any, mask: Any) -> Array:
+    """Return the weights of values of a shape: `sample_weight`, and 0 where `mask` is not set."""
     weights = np.ones(()) if sample_weight is None else align_weights("sample_weight", sample_weight, shape)
     if mask is not None:
         weights = weights * align_weights("mask", mask, shape).astype(bool)
     return np.broadcast_to(weights, shape)
+
+
+def divide_no_nan(numerator: Any, denominator: Any) -> Array:
+    """Divide, with 0 for a division by 0 (Keras's `divide_no_nan`)."""
+    top, bottom = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
+    return np.asarray(np.divide(top, bottom, out=np.zeros(top.shape), where=bottom != 0))
