@@ -57,7 +57,7 @@ class CompiledMetrics(metrics.Metric):
             if targets[output] is not None:
                 metric.update_state(targets[output], outputs[output], weights[output] if is_weighted else None)
 
-    def result(self) -> Logs:  # type: ignore[override]
+    def result(self) -> Logs:
         """Return the numbers by name; a weighted twin of an unweighted metric is told apart by its name."""
         return {part.name: part.metric.result() for part in self._parts}
 
