@@ -52,6 +52,8 @@ class Metric(StrictArguments):
     def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or snake_case(type(self).__name__)
         self._dtype = check_float_dtype(dtype)
+        if type(self).__init__ is Metric.__init__:  # without a constructor there is no other place for a first state
+            self.reset_state()
 
     @property
     def dtype(self) -> str | None:

@@ -106,7 +106,7 @@ class CompiledLoss:
         for number, loss in enumerate(found or []):
             if loss is not None:
                 name = self._free_name(layout.name_of(number) or _name_of((given or [])[number], loss))
-                self._parts.append(OutputLoss(number, loss, weights[number], LossTracker(name)))
+                self._parts.append(OutputLoss(number, loss, weights[number], LossTracker(name=name)))
         self._layout = layout
         return layout
 

@@ -36,7 +36,7 @@ class CompiledMetrics(metrics.Metric):
         self._given = {"metrics": unweighted, "weighted_metrics": weighted}
         self._layout: Layout | None = None
         self._parts: list[OutputMetric] = []
-        super().__init__("compile_metrics")
+        super().__init__(name="compile_metrics")
 
     @property
     def metrics(self) -> list[metrics.Metric]:

@@ -87,7 +87,7 @@ class Trainer(Steps):
         self.loss = compiled.loss
         self._compile_loss = None if loss is None else compiled
         self._compile_metrics = CompiledMetrics(metrics, weighted_metrics)
-        self._loss_tracker = LossTracker("loss")
+        self._loss_tracker = LossTracker(name="loss")
         self._other_metrics = None
 
     def train_on_batch(

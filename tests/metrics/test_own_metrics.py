@@ -39,6 +39,25 @@ def test_a_metric_of_ones_own_counts_and_forgets() -> None:
     assert [variable.numpy().tolist() for variable in metric.variables] == [0, [0, 0]]
 
 
+class Calls(metrics.Metric):
+    """A metric without a constructor, whose state is a number of Python."""
+
+    def update_state(self, *batch: Any) -> None:
+        self.calls += 1
+
+    def result(self) -> int:
+        return self.calls
+
+    def reset_state(self) -> None:
+        self.calls = 0
+
+
+def test_a_metric_without_a_constructor_begins_as_after_a_reset() -> None:
+    metric = Calls(name="calls")
+    assert metric.result() == 0
+    assert metric([1], [1]) == 1
+
+
 def test_variables_of_metrics_inside_are_found_once() -> None:
     outer = Hits()
     outer.parts = [Hits(), {"again": Hits()}, outer.hits]  # type: ignore[attr-defined]
