@@ -23,12 +23,12 @@ class LambdaCallback(Callback):
     on_train_batch_begin, on_train_batch_end : callable, optional
         Called as ``function(batch, logs)``.
     **kwargs
-        Any other method of `Callback` by its name, such as ``on_test_end=``.
+        Any other method of `Callback` by its name, such as ``on_test_end=``; other names become attributes.
 
     Raises
     ------
     TypeError
-        For a name that is no method of a callback, or what is no function.
+        For a name that begins with ``on_`` and is no method of a callback, or for what is no function in its place.
 
     Examples
     --------
@@ -59,16 +59,12 @@ class LambdaCallback(Callback):
         }
         for name, function in given.items():
             if function is not None:
-                setattr(self, _checked_name(name), _checked_function(name, function))
+                _check_hook(name, function)
+                setattr(self, name, function)
 
 
-def _checked_name(name: str) -> str:
-    if name not in HOOKS:
+def _check_hook(name: str, function: Any) -> None:
+    if name.startswith("on_") and name not in HOOKS:
         raise TypeError(f"LambdaCallback has no argument {name!r}. {nearest_names(name, list(HOOKS))}")
-    return name
-
-
-def _checked_function(name: str, function: Any) -> Function:
-    if not callable(function):
+    if name in HOOKS and not callable(function):
         raise TypeError(f"`{name}` must be a function. Received: {function!r}.")
-    return function

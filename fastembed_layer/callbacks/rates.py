@@ -21,7 +21,8 @@ def set_rate(optimizer: Any, rate: float, owner: str) -> None:
     """
     if callable(optimizer.learning_rate):
         raise TypeError(
-            f"{owner} cannot set the learning rate of an optimizer that has a schedule. Pass a number as "
-            f"`learning_rate`, or leave {owner} out. Received: learning_rate={optimizer.learning_rate!r}."
+            "This optimizer was created with a `LearningRateSchedule` as its `learning_rate`, hence its learning rate "
+            f"is not settable by {owner}. Pass a number as `learning_rate`, or leave {owner} out. "
+            f"Received: learning_rate={optimizer.learning_rate!r}."
         )
     optimizer.learning_rate = rate

@@ -128,9 +128,25 @@ class CompiledLoss:
             with_loss = {part.output for part in self._parts}
             return [next(given) if number in with_loss else None for number in range(len(layout))]
         targets = layout.spread(y_true, "y", partial=True)
+        if targets is None and len(self._parts) == 1:
+            return [y_true] * len(layout)
         if targets is None and not layout.is_single and len(layout) > 1:
             raise ValueError(f"`y` must be a list or a dict of targets for {len(layout)} outputs. Received: one array.")
         return [y_true] if targets is None else targets
+
+
+class AnyCrossentropy(losses.Loss):
+    """The crossentropy that fits the shapes, by Keras's rule: what the names "crossentropy" and "ce" stand for."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Array:
+        """Return the loss of the crossentropy that fits."""
+        true_shape, pred_shape = np.shape(y_true), np.shape(y_pred)
+        chosen: type[losses.Loss] = losses.CategoricalCrossentropy
+        if len(pred_shape) < 2 or pred_shape[-1] == 1:
+            chosen = losses.BinaryCrossentropy
+        elif len(true_shape) < len(pred_shape) or true_shape[-1] == 1:
+            chosen = losses.SparseCategoricalCrossentropy
+        return chosen()(y_true, y_pred, sample_weight, mask=mask)
 
 
 def add_up(terms: Sequence[Array], weights: Sequence[float | None] | None = None) -> Array:
@@ -152,10 +168,11 @@ def add_up(terms: Sequence[Array], weights: Sequence[float | None] | None = None
 
 def _resolved(loss: Any) -> Any:
     if isinstance(loss, list | tuple):
-        return [losses.get(part) for part in loss]
+        return [_resolved(part) for part in loss]
     if isinstance(loss, dict) and "class_name" not in loss:
-        return {name: losses.get(part) for name, part in loss.items()}
-    return losses.get(loss)
+        return {name: _resolved(part) for name, part in loss.items()}
+    is_any = isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
+    return AnyCrossentropy(loss) if is_any else losses.get(loss)
 
 
 def _checked_weights(weights: Any) -> Any:

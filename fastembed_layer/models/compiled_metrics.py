@@ -69,6 +69,7 @@ class CompiledMetrics(metrics.Metric):
     def _build(self, y_true: Any, y_pred: Any, names: Sequence[str] | None) -> Layout:
         layout = layout_of(y_pred, names)
         outputs, targets = layout.flatten(y_pred), _targets_of(layout, y_true)
+        self._parts = []
         for argument, given in self._given.items():
             is_weighted = argument == "weighted_metrics"
             for output, identifier in _by_output(layout, given, argument):

@@ -26,6 +26,10 @@ def test_functions_are_called_at_their_moments() -> None:
     assert calls == ["begin", 0, 1, "tested", ["loss", "val_loss"]]
 
 
+def test_names_that_are_no_moments_become_attributes() -> None:
+    assert callbacks.LambdaCallback(patience=3).patience == 3  # type: ignore[attr-defined]
+
+
 def test_an_unknown_moment_is_refused_with_the_nearest() -> None:
     with pytest.raises(TypeError, match=r"LambdaCallback has no argument 'on_epochs_end'. Did you mean 'on_epoch_end'"):
         callbacks.LambdaCallback(on_epochs_end=print)

@@ -102,6 +102,7 @@ def test_targets_may_be_a_dict_for_a_list_of_outputs_and_the_other_way_round() -
 def test_targets_of_outputs_without_a_loss_may_be_left_out() -> None:
     assert run(make_functional(), [Y], loss=["mse", None]) == {"loss": 9.0}
     assert run(make_functional("dict"), {"zed": Y}, loss={"zed": "mse"}) == {"loss": 9.0}
+    assert run(make_functional(), Y, loss=["mse", None]) == {"loss": 9.0}
 
 
 def test_sample_weights_are_for_all_outputs_or_for_each() -> None:
@@ -166,6 +167,22 @@ def test_accuracy_fits_the_shape_of_each_output() -> None:
     targets = {"two": predicted["two"].argmax(axis=1), "one": (predicted["one"] > 0.5).astype("float32")}
     logs = model.evaluate(X, targets, verbose=0, return_dict=True)
     assert (logs["two_accuracy"], logs["one_accuracy"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["crossentropy", "ce"])
+@pytest.mark.parametrize(
+    ("targets", "columns", "chosen"),
+    [
+        (np.ones((4, 1)), 1, "binary_crossentropy"),
+        (np.array([0, 1, 2, 0]), 3, "sparse_categorical_crossentropy"),
+        (np.array([[0], [1], [2], [0]]), 3, "sparse_categorical_crossentropy"),
+        (np.eye(3)[[0, 1, 2, 0]], 3, "categorical_crossentropy"),
+    ],
+    ids=lambda case: str(np.shape(case)),
+)
+def test_the_crossentropy_fits_the_shapes(name: str, targets: Any, columns: int, chosen: str) -> None:
+    model = Sequential([Dense(columns, "sigmoid" if columns == 1 else "softmax")])
+    assert run(model, targets, loss=name) == run(model, targets, loss=chosen)
 
 
 @pytest.mark.parametrize("form", ["list", "dict"])
