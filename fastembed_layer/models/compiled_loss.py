@@ -21,8 +21,7 @@ Array = np.ndarray[Any, Any]
 class LossTracker(Metric):
     """The mean of losses of batches, each weighted by the number of its samples."""
 
-    total: float
-    count: float
+    total = count = 0.0
 
     def update_state(self, loss: Any, sample_weight: Any = None) -> None:
         """Take the loss of one batch into account."""

@@ -57,7 +57,7 @@ class Steps(Module):
         ...     def __init__(self):
         ...         super().__init__()
         ...         self.bag, self.dense = EmbeddingBag(100, 4), Dense(1)
-        ...         self.mean = metrics.Mean("loss")
+        ...         self.mean = metrics.Mean(name="loss")
         ...         self.error = losses.MeanSquaredError()
         ...
         ...     def call(self, ids):

@@ -45,7 +45,7 @@ def test_a_schedule_of_the_optimizer_is_not_overwritten() -> None:
     model = make_constant()
     model.compile(optimizers.SGD(schedules.ExponentialDecay(0.5, 1, 0.5)), "mse")
     scheduler = callbacks.LearningRateScheduler(lambda epoch, rate: rate)
-    with pytest.raises(TypeError, match=r"created with a `LearningRateSchedule`.*not settable by LearningRateScheduler"):
+    with pytest.raises(TypeError, match=r"a `LearningRateSchedule`.*not settable by LearningRateScheduler"):
         model.fit(X, Y, callbacks=[scheduler], verbose=0)
 
 
@@ -81,7 +81,7 @@ def test_a_number_that_is_not_there_is_warned_of() -> None:
 def test_a_plateau_under_a_schedule_is_an_error() -> None:
     model = make_constant()
     model.compile(optimizers.SGD(schedules.ExponentialDecay(0.5, 1, 0.5)), "mse")
-    with pytest.raises(TypeError, match=r"created with a `LearningRateSchedule`.*not settable by ReduceLROnPlateau"):
+    with pytest.raises(TypeError, match=r"a `LearningRateSchedule`.*not settable by ReduceLROnPlateau"):
         run(callbacks.ReduceLROnPlateau(patience=1), [1, 1], model=model)
 
 
