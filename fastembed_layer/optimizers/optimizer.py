@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -296,7 +296,7 @@ class Optimizer:
         >>> resumed.build([layer.embeddings])
         >>> resumed.load_own_variables(store)
         """
-        hold(self._all_guards(), lambda: save_state(self, store))
+        self._hold_all(lambda: save_state(self, store))
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read back what `save_own_variables` wrote, after `build` with the same weights in the same order.
@@ -306,7 +306,7 @@ class Optimizer:
         ValueError, TypeError
             If number, names, shapes or kinds of the arrays are not those of this optimizer; nothing is written then.
         """
-        hold(self._all_guards(), lambda: load_state(self, store))
+        self._hold_all(lambda: load_state(self, store))
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Leave weights out of the decay; before the first step.
@@ -349,8 +349,9 @@ class Optimizer:
         }
         return config | {key: value for key, value in own.items() if value}
 
-    def _all_guards(self) -> list[Guard]:
-        return [self.guard, *(parameter.guard for parameter in self.own_slots)]
+    def _hold_all(self, work: Callable[[], None]) -> None:
+        """Call `work` between two steps; the weights that there are is known only once none is under way."""
+        hold([self.guard], lambda: hold([parameter.guard for parameter in self.own_slots], work))
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what is written to a file, has a lock of its own."""

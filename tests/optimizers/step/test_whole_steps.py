@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -398,6 +399,8 @@ def test_whatever_eight_threads_see_is_of_the_serial_history(name: str, request:
 
     checks = [counted.check_rows, counted.check_table, counted.check_saved, counted.check_average_row]
     threads = [threading.Thread(target=repeat, args=(check,)) for check in (*checks, *checks[:3])]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     for thread in threads:
         thread.start()
     for _ in range(counted.steps):
@@ -405,6 +408,7 @@ def test_whatever_eight_threads_see_is_of_the_serial_history(name: str, request:
     stop.set()
     for thread in threads:
         thread.join()
+    sys.setswitchinterval(interval)
     assert errors == []
     assert same([counted.read()], counted.history[-1:])
 
