@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastembed_layer.checks import check_dimension
+from fastembed_layer.checks import check_dimension, warn_caller
 from fastembed_layer.inputs.columns import is_column, is_table, read_columns_deep
 from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix
 from fastembed_layer.models.class_weights import check_class_weight, weigh_classes
@@ -33,6 +33,8 @@ class Source(NamedTuple):
 class Stream:
     """Batches by epoch: with `steps_per_epoch` an epoch ends early and the next one goes on from there.
 
+    As in Keras, an epoch ends with the data too, and then the next one starts over with them.
+
     Attributes
     ----------
     steps : int or None
@@ -42,7 +44,7 @@ class Stream:
     def __init__(self, source: Source, steps_per_epoch: int | None):
         self._source = source
         self._limit = steps_per_epoch
-        self._running: Iterator[Batch] | None = None
+        self._running: Iterator[Batch] = iter(())
         self.steps = self._limit or source.steps
 
     def first(self) -> Iterator[Batch]:
@@ -54,20 +56,25 @@ class Stream:
         if self._limit is None:
             yield from self._source.batches()
             return
-        for _ in range(self._limit):
-            batch = self._next()
-            if batch is None:
-                return
+        found = 0
+        for batch in islice(self._go_on(), self._limit):
+            found += 1
             yield batch
+        if 0 < found < self._limit:
+            warn_caller(
+                f"Your input ran out of data in an epoch, after {found} of {self._limit} batches: the epoch ends. "
+                "Make sure that it has at least `steps_per_epoch * epochs` batches, or can be iterated again."
+            )
 
-    def _next(self) -> Batch | None:
-        if self._running is None:
-            self._running = self._source.batches()
+    def _go_on(self) -> Iterator[Batch]:
+        """The batches that are left, or all again where none are."""
         batch = next(self._running, None)
         if batch is None:
             self._running = self._source.batches()
             batch = next(self._running, None)
-        return batch
+        while batch is not None:
+            yield batch
+            batch = next(self._running, None)
 
 
 def open_source(

@@ -166,7 +166,7 @@ class Trainer(Steps):
         initial_epoch : int
             Number of epochs already done.
         steps_per_epoch : int, optional
-            Ends an epoch early; an iterator goes on from there in the next one.
+            Ends an epoch early; the next one goes on from there. An epoch ends with the data as well, with a warning.
         validation_steps : int, optional
             Number of batches to validate on; by default all.
         validation_batch_size : int, optional

@@ -135,9 +135,21 @@ def test_a_stream_without_a_limit_starts_over_with_each_epoch() -> None:
         assert [batch.inputs.item() for batch in stream.epoch()] == [0, 1, 2]
 
 
+def numbers_of(stream: Stream) -> list[int]:
+    return [batch.inputs.item() for batch in stream.epoch()]
+
+
 def test_a_stream_with_a_limit_goes_on_and_starts_over_at_the_end() -> None:
+    stream = Stream(open_source(np.arange(4), batch_size=1), 2)
+    assert [numbers_of(stream) for _ in range(3)] == [[0, 1], [2, 3], [0, 1]]
+
+
+def test_an_epoch_ends_with_the_data_as_in_keras() -> None:
     stream = Stream(open_source(np.arange(3), batch_size=1), 2)
-    assert [[batch.inputs.item() for batch in stream.epoch()] for _ in range(3)] == [[0, 1], [2, 0], [1, 2]]
+    assert numbers_of(stream) == [0, 1]
+    with pytest.warns(UserWarning, match=r"ran out of data in an epoch, after 1 of 2 batches"):
+        assert numbers_of(stream) == [2]
+    assert numbers_of(stream) == [0, 1]
 
 
 def test_a_stream_over_nothing_ends() -> None:

@@ -415,8 +415,8 @@ def test_steps_per_epoch_goes_on_where_the_last_epoch_ended() -> None:
 
     model = Sees()
     model.compile("sgd", "mse")
-    model.fit(np.arange(5.0), np.zeros((5, 1)), batch_size=1, steps_per_epoch=3, epochs=3, shuffle=False, verbose=0)
-    assert seen == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    model.fit(np.arange(6.0), np.zeros((6, 1)), batch_size=1, steps_per_epoch=3, epochs=3, shuffle=False, verbose=0)
+    assert seen == [0, 1, 2, 3, 4, 5, 0, 1, 2]
 
 
 def test_an_iterator_that_has_run_out_is_an_error() -> None:
