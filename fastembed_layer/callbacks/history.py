@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from fastembed_layer.callbacks.callback import Callback, Logs
@@ -30,6 +31,19 @@ class History(Callback):
         super().__init__()
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}
+
+    @property
+    def model(self) -> Any:
+        """The model, as long as somebody else holds it: a history that is kept does not keep tables in memory."""
+        return None if self._model is None else self._model()
+
+    def set_model(self, model: Any) -> None:
+        """Be told of the model."""
+        self._model = weakref.ref(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what is written to a file, knows no model."""
+        return vars(self) | {"_model": None}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start the list of epochs afresh; numbers of an earlier training stay."""

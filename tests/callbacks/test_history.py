@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+import weakref
+
 import numpy as np
 from told import make_constant
 
@@ -33,3 +37,23 @@ def test_a_history_among_the_callbacks_is_the_one_that_is_returned() -> None:
     model.fit(X, Y, initial_epoch=1, epochs=3, callbacks=[own], verbose=0)
     assert own.epoch == [1, 2]
     assert own.history["loss"] == [1.0, 1.0, 1.0]
+
+
+def test_a_model_is_freed_with_its_last_name_though_its_history_is_kept() -> None:
+    model = make_constant()
+    history = model.fit(X, Y, verbose=0)
+    assert history.model is model
+    watch = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert watch() is None
+    finally:
+        gc.enable()
+    assert history.model is None
+
+
+def test_a_history_can_be_pickled() -> None:
+    model = make_constant()
+    history = model.fit(X, Y, verbose=0)
+    assert pickle.loads(pickle.dumps(history)).history == history.history

@@ -96,6 +96,15 @@ def test_a_model_of_names_may_be_called_on_symbolic_tensors() -> None:
     np.testing.assert_array_equal(outer.predict([USERS, ITEMS]), inner.predict({"user": USERS, "item": ITEMS}))
 
 
+def test_a_group_of_features_takes_named_symbolic_tensors() -> None:
+    group = EmbeddingGroup({"user": 5, "item": 7}, 2)
+    user, item = Input((1,), dtype="int64"), Input((1,), dtype="int64")
+    model = Model({"item": item, "user": user}, group({"item": item, "user": user}))
+    assert model.output_shape == (None, 2, 2)
+    expected = group({"user": USERS, "item": ITEMS})
+    np.testing.assert_array_equal(model.predict({"user": USERS, "item": ITEMS}), expected)
+
+
 def test_a_subclass_may_take_a_dict() -> None:
     class Towers(Model):
         def __init__(self) -> None:
