@@ -89,8 +89,9 @@ def open_source(
 
     Parameters
     ----------
-    inputs : array_like, Ragged, scipy CSR matrix, list or dict of arrays, or iterable of batches
-        An iterable yields ``inputs``, ``(inputs, targets)`` or ``(inputs, targets, sample_weight)``.
+    inputs : array_like, Ragged, scipy CSR matrix, list or dict of arrays, dataset, or iterable of batches
+        A dataset has the methods of ``keras.utils.PyDataset``. It or an iterable yields ``inputs``,
+        ``(inputs, targets)`` or ``(inputs, targets, sample_weight)``.
     targets, sample_weight : array_like, or list or dict of them for several outputs, optional
         One entry per sample.
     batch_size : int, optional
@@ -110,7 +111,11 @@ def open_source(
     if is_iterable_of_batches(inputs):
         if targets is not None or sample_weight is not None:
             raise ValueError("`y` and `sample_weight` must be part of the batches when `x` is an iterable of batches.")
-        return _open_iterable(inputs, class_weight)
+        return (
+            _open_dataset(inputs, shuffle, class_weight)
+            if _is_dataset(inputs)
+            else _open_iterable(inputs, class_weight)
+        )
     parts = Batch(as_rows(inputs), as_targets(targets), as_targets(sample_weight))
     count = common_length(*parts)
     if class_weight is not None:
@@ -156,12 +161,36 @@ def split_validation(parts: Batch, share: float) -> tuple[Batch, Batch]:
 def is_iterable_of_batches(inputs: Any) -> bool:
     """Tell whether `x` is no samples but something that yields batches of them."""
     is_one = isinstance(inputs, np.ndarray | list | tuple | Mapping | Ragged) or is_sparse_matrix(inputs)
-    return isinstance(inputs, Iterable) and not is_one and not is_table(inputs) and not is_column(inputs)
+    yields = isinstance(inputs, Iterable) or _is_dataset(inputs)
+    return yields and not is_one and not is_table(inputs) and not is_column(inputs)
+
+
+def _is_dataset(inputs: Any) -> bool:
+    """Tell whether something has the methods of Keras's datasets: batches by number."""
+    return all(hasattr(type(inputs), method) for method in ("__getitem__", "__len__", "on_epoch_end"))
+
+
+def _open_dataset(inputs: Any, shuffle: Any, class_weight: Any) -> Source:
+    """Batches by number, in a new order for each pass if `shuffle`; the dataset is told of the end of each."""
+
+    def batches() -> Iterator[Batch]:
+        count = len(inputs)
+        for number in range(count) if shuffle is None else shuffle.permutation(count).tolist():
+            yield _as_batch(inputs[number], class_weight)
+        inputs.on_epoch_end()
+
+    return Source(batches, len(inputs))
 
 
 def _open_iterable(inputs: Iterable[Any], class_weight: Any) -> Source:
     length = len(inputs) if isinstance(inputs, Sized) else None
-    return Source(lambda: (_as_batch(batch, class_weight) for batch in inputs), length)
+    yields_lists = type(inputs).__module__.startswith("torch.")  # a DataLoader makes lists of what datasets yield
+
+    def batches() -> Iterator[Batch]:
+        for batch in inputs:
+            yield _as_batch(tuple(batch) if yields_lists and isinstance(batch, list) else batch, class_weight)
+
+    return Source(batches, length)
 
 
 def _as_batch(batch: Any, class_weight: Any) -> Batch:

@@ -144,8 +144,8 @@ class Trainer(Steps):
         ----------
         x, y, sample_weight : array_like
             Samples, targets and weights; `x` may be a list or dict of arrays, a list of sequences of different
-            lengths, a `Ragged`, a table or columns of pandas, polars or Arrow, or an iterable of ``(x, y)`` or
-            ``(x, y, sample_weight)`` batches. For several outputs `y` is a list or a dict.
+            lengths, a `Ragged`, a table or columns of pandas, polars or Arrow, a ``keras.utils.PyDataset``, or an
+            iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches. For several outputs `y` is a list or a dict.
         batch_size : int, optional
             Samples per step, 32 by default.
         epochs : int

@@ -154,3 +154,57 @@ def test_an_epoch_ends_with_the_data_as_in_keras() -> None:
 
 def test_a_stream_over_nothing_ends() -> None:
     assert list(Stream(open_source(iter([])), 2).epoch()) == []
+
+
+class Dataset:
+    """Batches by number, as ``keras.utils.PyDataset`` has them."""
+
+    ends = 0
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, number: int) -> Any:
+        return np.full(2, number), np.full(2, number)
+
+    def on_epoch_end(self) -> None:
+        self.ends += 1
+
+
+def test_a_dataset_has_its_batches_by_number_and_is_told_of_the_end_of_a_pass() -> None:
+    dataset = Dataset()
+    source = open_source(dataset)
+    assert [batch.inputs[0] for batch in source.batches()] == [0, 1, 2, 3]
+    assert (source.steps, dataset.ends) == (4, 1)
+
+
+def test_the_batches_of_a_dataset_are_shuffled_anew_for_each_pass() -> None:
+    source = open_source(Dataset(), shuffle=np.random.default_rng(0))
+    passes = [[int(batch.inputs[0]) for batch in source.batches()] for _ in range(4)]
+    assert [sorted(numbers) for numbers in passes] == [[0, 1, 2, 3]] * 4
+    assert len(set(map(tuple, passes))) > 1
+    assert all((batch.inputs == batch.targets).all() for batch in source.batches())
+
+
+def test_a_loader_of_torch_yields_lists_of_inputs_and_targets() -> None:
+    class DataLoader:
+        def __iter__(self) -> Any:
+            return iter([[np.zeros(2), np.ones(2)], [np.zeros(1), np.ones(1)]])
+
+    DataLoader.__module__ = "torch.utils.data.dataloader"
+    assert [batch.targets.tolist() for batch in open_source(DataLoader()).batches()] == [[1.0, 1.0], [1.0]]
+
+
+def test_lists_of_another_iterable_are_inputs() -> None:
+    [batch] = open_source(iter([[np.zeros(2), np.ones(2)]])).batches()
+    assert batch.targets is None
+    assert len(batch.inputs) == 2
+
+
+def test_a_dataset_of_keras_has_its_batches_by_number() -> None:
+    keras = pytest.importorskip("keras")
+
+    class Batches(Dataset, keras.utils.PyDataset):  # type: ignore[misc, name-defined]
+        pass
+
+    assert len(list(open_source(Batches()).batches())) == 4
