@@ -38,7 +38,9 @@ __all__ = [
     "RowwiseAdagrad",
     "RowwiseAdam",
     "RowwiseLamb",
+    "deserialize",
     "get",
+    "serialize",
 ]
 
 OPTIMIZERS: NamedObjects[Optimizer] = NamedObjects("optimizer", Optimizer)
@@ -90,6 +92,31 @@ def get(identifier: Any) -> Optimizer | None:
     """
     _refuse_what_is_not_local(identifier.get("class_name") if isinstance(identifier, Mapping) else identifier)
     return OPTIMIZERS.get(identifier)
+
+
+def serialize(optimizer: Any) -> Any:
+    """Return the config of an optimizer, without its state; None stays None.
+
+    Examples
+    --------
+    >>> from fastembed_layer import optimizers
+    >>> optimizers.serialize(optimizers.SGD(0.1))["class_name"]
+    'SGD'
+    """
+    return OPTIMIZERS.serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer | None:
+    """Return the optimizer of a config or a name; `custom_objects` holds classes of your own by name.
+
+    Examples
+    --------
+    >>> from fastembed_layer import optimizers
+    >>> optimizers.deserialize({"class_name": "SGD", "config": {"learning_rate": 0.1}}).learning_rate
+    0.1
+    """
+    _refuse_what_is_not_local(config.get("class_name") if isinstance(config, Mapping) else config)
+    return OPTIMIZERS.deserialize(config, custom_objects)
 
 
 def _refuse_what_is_not_local(name: Any) -> None:

@@ -23,7 +23,8 @@ class Ftrl(Optimizer):
     Parameters
     ----------
     learning_rate : float or callable
-        The rate or a schedule; above 0.
+        The rate or a schedule. A step at rate 0, as at the start of a warm-up, changes neither weights nor slots; by
+        the formula it would be a division by 0.
     learning_rate_power : float
         How the rate falls with the accumulator, at most 0; -0.5 is the rule of the paper, 0 keeps the rate.
     initial_accumulator_value : float
@@ -93,16 +94,12 @@ class Ftrl(Optimizer):
         return {"accumulator": self.initial_accumulator_value, "linear": 0.0}
 
     def scalars(self, learning_rate: float, step: int) -> tuple[float, ...]:
-        """Return the numbers of the rule for one step.
-
-        Raises
-        ------
-        ValueError
-            If the rate is 0, by which the rule divides.
-        """
-        if learning_rate == 0:
-            raise ValueError(f"`learning_rate` of Ftrl must be above 0 in every step. Received: 0 at step {step - 1}.")
+        """Return the numbers of the rule for one step."""
         return (learning_rate, *self._numbers())
+
+    def stands_still(self, learning_rate: float) -> bool:
+        """Tell whether the rate is 0, by which the rule would divide."""
+        return learning_rate == 0
 
     def refusal_of_row_rates(self) -> str | None:
         """Return why rows cannot have rates of their own."""

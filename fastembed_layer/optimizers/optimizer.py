@@ -9,8 +9,8 @@ import numpy as np
 
 from fastembed_layer.checks import check_choice, check_flag, check_positive
 from fastembed_layer.optimizers.arguments import check_name, read_config, refuse_unknown
+from fastembed_layer.optimizers.attributes import KerasAttributes
 from fastembed_layer.optimizers.schedules.base import Schedule, serialize
-from fastembed_layer.optimizers.schedules.base import get as get_schedule
 from fastembed_layer.optimizers.step.accumulation import Accumulation
 from fastembed_layer.optimizers.step.averages import MovingAverages
 from fastembed_layer.optimizers.step.clipping import Clipping
@@ -35,7 +35,7 @@ Array = np.ndarray[Any, Any]
 UPDATE_MODES = ("exact", "lazy")
 
 
-class Optimizer:
+class Optimizer(KerasAttributes):
     """Base of all optimizers.
 
     A step on a `RowGradient` costs what its rows cost. Repeated ids are summed before the optimizer sees them.
@@ -131,15 +131,6 @@ class Optimizer:
         return settle_slots(self.own_slots)
 
     @property
-    def learning_rate(self) -> float | Schedule:
-        """The rate or the schedule; may be set between steps."""
-        return self._learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        self._learning_rate: float | Schedule = get_schedule(value)
-
-    @property
     def is_gradient_descent(self) -> bool:
         """Whether a step is ``w -= lr g`` and nothing else, so that an L2 penalty is a decay."""
         return False
@@ -164,6 +155,10 @@ class Optimizer:
     def idle_amount(self, learning_rate: float, step: int) -> float | Array:
         """Return what one step contributes to the sums of `idle_motion`: a factor of its weights, or all of it."""
         return learning_rate
+
+    def stands_still(self, learning_rate: float) -> bool:
+        """Tell whether a step at this rate changes neither weights nor slots, whatever the gradients are."""
+        return False
 
     def refusal_of_row_rates(self) -> str | None:
         """Return why rows cannot have rates of their own, and what to do instead; None where they can."""
@@ -320,10 +315,12 @@ class Optimizer:
         """
         self.decay.exclude(var_list, var_names)
 
-    def scale_loss(self, loss: Array) -> Array:
+    def scale_loss(self, loss: Any) -> Any:
         """Return the loss times `loss_scale_factor`, recorded on the tape."""
         if (factor := self.loss_scale_factor) is None:
             return loss
+        if not isinstance(loss, np.ndarray):
+            return loss * factor
         scaled = np.array(loss * factor, loss.dtype)
         record([loss], scaled, lambda d_scaled: Cotangents([d_scaled * factor]))
         return scaled
@@ -338,7 +335,7 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer without state."""
-        config = {"name": self.name, "learning_rate": serialize(self.learning_rate), "update": self.update}
+        config = {"name": self.name, "learning_rate": serialize(self._learning_rate), "update": self.update}
         own = {
             "check_numerics": self.check_numerics,
             "weight_decay": self.decay.rate,

@@ -88,7 +88,9 @@ def test_a_variable_is_its_value_in_arithmetic_and_for_numpy() -> None:
 
 
 def test_a_value_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"`value` must have the shape \(2,\). Received: shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"`value` for the variable 'variable' must have the shape \(2,\). Received: shape \(3,\)"
+    ):
         Variable([1.0, 2.0]).assign(np.zeros(3))
 
 

@@ -151,7 +151,7 @@ def test_a_config_of_another_kind_is_refused(config: Any) -> None:
 @pytest.mark.parametrize("pair", list(combinations(["clipnorm", "global_clipnorm", "clipvalue"], 2)))
 def test_two_ways_of_clipping_at_once_are_refused(pair: tuple[str, str]) -> None:
     for cls in CLASSES:
-        with pytest.raises(ValueError, match="Only one of `clipnorm`, `global_clipnorm` and `clipvalue` can be set"):
+        with pytest.raises(ValueError, match="Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set"):
             cls(**dict.fromkeys(pair, 1.0))
 
 
@@ -255,3 +255,9 @@ def test_a_weight_in_the_place_of_the_gradient_is_refused() -> None:
 def test_what_names_no_weights_is_not_excluded_from_the_decay(options: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         AdamW().exclude_from_weight_decay(**options)
+
+
+def test_a_step_without_any_gradient_is_an_error() -> None:
+    pairs: Any = [(None, start_table()), (None, start_table())]
+    with pytest.raises(ValueError, match=r"No gradients provided for any variable\. Received: 2 weights"):
+        Adam().apply_gradients(pairs)

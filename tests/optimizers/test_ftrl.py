@@ -18,7 +18,7 @@ from keras_vectors import (
 )
 
 from fastembed_layer import RowGradient
-from fastembed_layer.optimizers import Ftrl
+from fastembed_layer.optimizers import Ftrl, schedules
 from fastembed_layer.tables.table import Table
 
 CASES = ["ftrl", "ftrl_reg"]
@@ -97,16 +97,50 @@ def test_an_element_without_gradient_or_accumulator_becomes_zero_and_not_nan() -
     assert table.numpy()[0, 1] == 0
 
 
+def rows_of(seed: int, table: Table) -> RowGradient:
+    rng = np.random.default_rng(seed)
+    return RowGradient(rng.integers(0, len(table), 3), rng.normal(size=(3, table.shape[1])), table.shape)
+
+
 @pytest.mark.parametrize("update", ["exact", "lazy"])
-def test_a_rate_of_zero_refuses_the_step(update: str) -> None:
-    table = start_table()
-    before = table.numpy()
-    gradient = RowGradient(np.array([1]), np.ones((1, 3), "float32"), table.shape)
-    with pytest.raises(
-        ValueError, match=r"`learning_rate` of Ftrl must be above 0 in every step\. Received: 0 at step 0"
-    ):
-        Ftrl(0.0, update=update).apply_gradients([(gradient, table)])
-    np.testing.assert_array_equal(table.numpy(), before)
+@pytest.mark.parametrize("options", [{}, {"l2_shrinkage_regularization_strength": 0.1}, {"weight_decay": 0.1}], ids=str)
+@pytest.mark.parametrize("rates", [[0.0, 0.1, 0.2], [0.1, 0.0, 0.0, 0.2], [0.1, 0.2, 0.0]], ids=str)
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_step_at_rate_zero_changes_nothing_and_the_next_goes_on(
+    rates: list[float], options: dict[str, float], update: str, dense: bool
+) -> None:
+    tables = [Table(np.ones((5, 2))) for _ in range(2)]
+    optimizers = [Ftrl(lambda step: rates[step], update=update, **options), Ftrl(0.1, update=update, **options)]
+    for step, rate in enumerate(rates):
+        gradient = rows_of(step, tables[0])
+        given = gradient.to_dense() if dense else gradient
+        assert optimizers[0].apply_gradients([(given, tables[0])]) == step + 1
+        if rate > 0:
+            optimizers[1].learning_rate = rate
+            optimizers[1].apply_gradients([(given, tables[1])])
+        np.testing.assert_array_equal(tables[0].numpy(), tables[1].numpy())
+        slots = [optimizer.slots.get(table, {}) for optimizer, table in zip(optimizers, tables, strict=True)]
+        for name in slots[1]:
+            np.testing.assert_array_equal(slots[0][name], slots[1][name])
+
+
+def test_the_steps_of_a_warm_up_are_those_of_the_formula_of_keras() -> None:
+    rates, gradients = [0.0, 0.05, 0.1], [2.0, -1.0, 3.0]
+    weight, linear, accumulator = 1.0, 0.0, 0.1
+    table, optimizer = Table(np.ones((1, 1))), Ftrl(schedules.LinearWarmup(0.1, 2))
+    for rate, gradient in zip(rates, gradients, strict=True):
+        optimizer.apply_gradients([(np.array([[gradient]]), table)])
+        if rate > 0:  # at 0 Keras divides by it and gives NaN
+            grown = accumulator + gradient**2
+            linear += gradient - (math.sqrt(grown) - math.sqrt(accumulator)) / rate * weight
+            weight, accumulator = -linear / (math.sqrt(grown) / rate), grown
+        assert table.numpy()[0, 0] == pytest.approx(weight, rel=1e-12)
+
+
+def test_bad_ids_are_an_error_at_rate_zero_too() -> None:
+    gradient = RowGradient(np.array([9]), np.ones((1, 3), "float32"), start_table().shape)
+    with pytest.raises(IndexError):
+        Ftrl(0.0).apply_gradients([(gradient, start_table())])
 
 
 def test_defaults_are_those_of_keras() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -88,7 +89,27 @@ def get(identifier: Any) -> float | Schedule:
         return deserialize(identifier)
     if isinstance(identifier, type):
         raise TypeError(f"`learning_rate` must be a number or a schedule, not a class. Received: {identifier!r}.")
-    return identifier if callable(identifier) else check_number(identifier, "learning_rate", low=0.0)
+    if not callable(identifier):
+        return check_number(identifier, "learning_rate", low=0.0)
+    return WithoutStep(identifier) if _takes_nothing(identifier) else identifier
+
+
+class WithoutStep:
+    """A schedule made from a function without arguments, as Keras takes one."""
+
+    def __init__(self, function: Callable[[], float]):
+        self.function = function
+
+    def __call__(self, step: int) -> float:
+        """Return what the function returns."""
+        return self.function()
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    try:
+        return not inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some functions written in C do not tell
+        return False
 
 
 def serialize(learning_rate: float | Schedule) -> Any:

@@ -45,7 +45,7 @@ class Clipping:
         self.bounds = {name: check_positive(value, name) for name, value in given.items() if value is not None}
         if len(self.bounds) > 1:
             raise ValueError(
-                f"Only one of `clipnorm`, `global_clipnorm` and `clipvalue` can be set. Received: {given}."
+                f"Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: {given}."
             )
 
     def apply(self, pairs: Pairs) -> Pairs:

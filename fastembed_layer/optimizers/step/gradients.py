@@ -26,13 +26,21 @@ def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
     ------
     TypeError
         If something else is in the place of a gradient or a parameter.
+    ValueError
+        If there are parameters, and none has a gradient.
     """
     merged: dict[Parameter, Gradient] = {}
-    for gradient, parameter in pairs:
+    count = 0
+    for count, (gradient, parameter) in enumerate(pairs, 1):  # noqa: B007
         _check_kinds(gradient, parameter)
         if gradient is not None:
             known = merged.get(parameter)
             merged[parameter] = gradient if known is None else known + gradient
+    if count and not merged:
+        raise ValueError(
+            f"No gradients provided for any variable. Received: {count} weights, all with None for a gradient; a "
+            "gradient is None where the loss does not depend on the weight."
+        )
     return list(merged.items())
 
 

@@ -32,6 +32,11 @@ def take_step(optimizer: Owner, pairs: Pairs) -> None:
     The caller holds the locks of the optimizer and of the tables.
     """
     rate, step = rate_of_step(optimizer.learning_rate, optimizer.iterations), optimizer.iterations + 1
+    if optimizer.stands_still(rate):
+        for parameter, gradient in split_penalties(pairs, optimizer, rate)[0]:
+            group_ids(parameter, gradient)  # bad ids are an error all the same
+        optimizer.iterations = step
+        return
     numbers = optimizer.scalars(rate, step)
     pairs, penalties = split_penalties(pairs, optimizer, rate)
     motion = find_motion(optimizer)
