@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastembed_layer.optimizers.schedules.base import Schedule
@@ -12,7 +12,6 @@ from fastembed_layer.optimizers.step.averages import MovingAverages
 from fastembed_layer.optimizers.step.clipping import Clipping
 from fastembed_layer.optimizers.step.decay import WeightDecay
 from fastembed_layer.optimizers.step.variables import StateVariable, list_variables, overwrite_all
-from fastembed_layer.tables.guard import Guard
 from fastembed_layer.tables.parameter import Parameter
 
 
@@ -135,7 +134,7 @@ class KerasAttributes:
         >>> [(variable.name, variable.shape) for variable in optimizer.variables[1:]]
         [('learning_rate', ()), ('embeddings_momentum', (5, 2)), ('embeddings_velocity', (5, 2))]
         """
-        return list_variables(self, self._all_guards)  # type: ignore[arg-type]
+        return list_variables(self, self._hold_all)  # type: ignore[arg-type]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Assign arrays to all `variables`, after `build` with the same weights in the same order.
@@ -152,7 +151,7 @@ class KerasAttributes:
                 "You are calling `set_weights()` on an optimizer that has not yet been built: call "
                 f"`optimizer.build(trainable_variables)` first. Received: {len(weights)} arrays."
             )
-        overwrite_all(self.variables, weights)
+        self._hold_all(lambda: overwrite_all(self.variables, weights))
 
-    def _all_guards(self) -> list[Guard]:
+    def _hold_all(self, work: Callable[[], None]) -> None:
         raise NotImplementedError

@@ -10,13 +10,14 @@ import numpy as np
 from fastembed_layer.backends.arrays import copy_blocks, to_cpu
 from fastembed_layer.optimizers.step.owner import Owner, find_motion
 from fastembed_layer.optimizers.step.reading import check_numbers, read_count, read_rate
-from fastembed_layer.tables.guard import Guard, hold
 from fastembed_layer.tables.idle_rows import Clock
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.table import Table
 from fastembed_layer.tables.variable import Variable
 
 Array = np.ndarray[Any, Any]
+
+HoldAll = Callable[[Callable[[], None]], None]
 
 BLOCK = 1 << 16  # rows compared at a time, so that no temporary has the size of a table
 
@@ -71,15 +72,15 @@ class StateVariable(Variable):
         return f"<Variable {self.name} shape={self.shape} dtype={self.dtype}>"
 
 
-def list_variables(optimizer: Owner, guards: Callable[[], list[Guard]]) -> list[StateVariable]:
+def list_variables(optimizer: Owner, hold_all: HoldAll) -> list[StateVariable]:
     """Return the counter, the rate if it is a number, averages, accumulated gradients, and the slots by weight.
 
     Parameters
     ----------
     optimizer : Owner
         The optimizer.
-    guards : callable
-        Returns the locks that are held while a variable is written.
+    hold_all : callable
+        Calls a function between two steps.
     """
     found = [StateVariable("iteration", (), np.int64, lambda: optimizer.iterations, _write_iterations(optimizer))]
     if not callable(optimizer.learning_rate):
@@ -92,7 +93,7 @@ def list_variables(optimizer: Owner, guards: Callable[[], list[Guard]]) -> list[
     if optimizer.accumulation.steps is not None:
         found += [_describe(one, "gradient_accumulator", _reading_gradient(optimizer, one)) for one in parameters]
     for parameter in parameters:
-        found += _list_slots(optimizer, parameter, guards)
+        found += _list_slots(optimizer, parameter, hold_all)
     return found
 
 
@@ -158,7 +159,7 @@ def _reading_gradient(optimizer: Owner, parameter: Parameter) -> Callable[[], An
     return read
 
 
-def _list_slots(optimizer: Owner, parameter: Parameter, guards: Callable[[], list[Guard]]) -> Iterator[StateVariable]:
+def _list_slots(optimizer: Owner, parameter: Parameter, hold_all: HoldAll) -> Iterator[StateVariable]:
     def make(name: str, slot: Array) -> StateVariable:
         def read() -> Any:
             if isinstance(parameter, Table):
@@ -167,7 +168,7 @@ def _list_slots(optimizer: Owner, parameter: Parameter, guards: Callable[[], lis
 
         def write(value: Array) -> None:
             check_numbers(value, name, name in optimizer.non_negative_slots)
-            hold(guards(), lambda: _overwrite_slot(optimizer, parameter, name, value))
+            hold_all(lambda: _overwrite_slot(optimizer, parameter, name, value))
 
         return StateVariable(f"{parameter.name}_{name}", slot.shape, slot.dtype, read, write)
 
