@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.backends.arrays import copy_blocks, is_on_cpu
+from fastembed_layer.kernels.dtypes import TABLE_NAMES, TABLE_TYPES
 from fastembed_layer.named import StrictArguments
 
 Array = np.ndarray[Any, Any]
 
 BLOCK_BYTES = 1 << 24  # of the rows that are computed on the host at a time for an array on a device
-DTYPES = (np.dtype("float32"), np.dtype("float64"))
 
 
 class Initializer(StrictArguments):
@@ -173,8 +173,8 @@ def checked_dtype(dtype: Any) -> np.dtype[Any]:
         found = np.dtype("float32" if dtype is None else dtype)
     except TypeError:
         found = None
-    if found is None or found not in DTYPES:  # numpy finds None equal to float64
-        raise TypeError(f"`dtype` must be float32 or float64. Received: {dtype!r}.")
+    if found is None or found not in TABLE_TYPES:  # numpy finds None equal to float64
+        raise TypeError(f"`dtype` must be {' or '.join(TABLE_NAMES)}. Received: {dtype!r}.")
     return found
 
 
@@ -189,9 +189,9 @@ def _is_integer(value: Any) -> bool:
 
 def _check_out(out: Any, first_row: Any) -> None:
     is_array = isinstance(out, np.ndarray) or not is_on_cpu(out)
-    if not is_array or out.dtype not in DTYPES:
+    if not is_array or out.dtype not in TABLE_TYPES:
         kind = f"dtype {out.dtype}" if is_array else f"{type(out).__name__}"
-        raise TypeError(f"`out` must be an array of float32 or float64. Received: {kind}.")
+        raise TypeError(f"`out` must be an array of {' or '.join(TABLE_NAMES)}. Received: {kind}.")
     if not getattr(out.flags, "writeable", True) or not (out.ndim <= 2 or out.flags.c_contiguous):
         raise ValueError(
             "`out` must be writable and, from three dimensions on, C-contiguous. "

@@ -12,10 +12,10 @@ from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.inputs.wrong_ids import MISSING_REMEDY, explain_uneven, explain_wrong_kind, is_category
+from fastembed_layer.kernels.dtypes import ID_TYPES
 
 Array = np.ndarray[Any, Any]
 
-KERNEL_TYPES = (np.dtype(np.int64), np.dtype(np.int32))
 LARGEST = np.iinfo(np.int64).max
 EXACT_BELOW = {"float16": 2**11, "float32": 2**24, "float64": 2**53}
 
@@ -38,7 +38,7 @@ def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
     TypeError
         For anything else, with the first value that is no id.
     """
-    if type(inputs) is np.ndarray and inputs.dtype in KERNEL_TYPES and inputs.flags.c_contiguous:
+    if type(inputs) is np.ndarray and inputs.dtype in ID_TYPES and inputs.flags.c_contiguous:
         return inputs  # nothing to do, and small batches feel every microsecond
     if not is_on_cpu(inputs):
         return _as_kernel_type(inputs, layer_name)
@@ -97,7 +97,7 @@ def refuse_wide_ids(ids: Array, input_dim: int) -> None:
     IdsOutOfRangeError
         With the first id that is too large.
     """
-    if ids.dtype not in KERNEL_TYPES:
+    if ids.dtype not in ID_TYPES:
         flat = ids.reshape(-1)
         position = int(np.argmax(flat > LARGEST))
         raise IdsOutOfRangeError(position, int(flat[position]), input_dim)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-WEIGHT_DTYPES = ("float32", "float64")
-COMPUTE_DTYPES = ("float16", "float32", "float64")
+from fastembed_layer.kernels.dtypes import TABLE_NAMES
+
+COMPUTE_DTYPES = ("float16", *TABLE_NAMES)
 
 
 class DTypes(NamedTuple):
@@ -41,7 +42,7 @@ def resolve_dtypes(dtype: Any, compute_dtype: Any = None) -> DTypes:
         variable = compute = name
     if compute_dtype is not None:
         compute = _dtype_name(compute_dtype)
-    _check("dtype", variable, WEIGHT_DTYPES, "; for half-precision output pass dtype='mixed_float16'")
+    _check("dtype", variable, TABLE_NAMES, "; for half-precision output pass dtype='mixed_float16'")
     _check("compute_dtype", compute, COMPUTE_DTYPES, "")
     return DTypes(variable, compute)
 

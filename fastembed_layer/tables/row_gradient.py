@@ -16,13 +16,10 @@ from fastembed_layer.backends.arrays import (
     placement_of,
     to_cpu,
 )
+from fastembed_layer.kernels.dtypes import ID_TYPES, TABLE_TYPES
 from fastembed_layer.tables.dense_view import DenseView
 
 Array = np.ndarray[Any, Any]
-
-# The types that kernels take, as dtypes: comparing with `np.int64` and the like makes one at every call.
-ID_TYPES = (np.dtype(np.int64), np.dtype(np.int32))
-VALUE_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class RowGradient(DenseView):
@@ -321,7 +318,7 @@ def _checked_values(values: Any, output_dim: int) -> Array:
     values = as_contiguous(values)
     if values.dtype.kind != "f":
         raise TypeError(f"`values` of a row gradient must be floats. Received: dtype {values.dtype}.")
-    if values.dtype not in VALUE_TYPES:
+    if values.dtype not in TABLE_TYPES:
         values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
     if values.ndim != 2 or values.shape[1] != output_dim:
         raise ValueError(f"`values` of a row gradient must have the shape (n, {output_dim}). Received: {values.shape}.")

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from fastembed_layer.kernels.dtypes import C_NAMES
+
 Array = Any  # of the library of the GPU, or of whatever stands in for it
 
 RULE = "rule"  # the place of a rule's family among the parts of a module
@@ -26,7 +28,6 @@ PARTS = {  # the files of a module, in the order in which they build on each oth
 }
 OPTIONS = {"random": ("-fmad=false",)}  # its bits are those of the other backends
 
-C_TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long long"}
 WIDE = "uint4"  # copied in one access
 WIDE_BYTES = 16
 
@@ -62,8 +63,8 @@ class Module(NamedTuple):
 
     def list_options(self) -> tuple[str, ...]:
         """Return the options of the compiler: the types, and the functions of the rule, named as those of numba are."""
-        value = C_TYPES[np.dtype(self.value).name]
-        names = {"Value": value, "Index": C_TYPES[np.dtype(self.index).name], "Chunk": WIDE if self.is_wide else value}
+        value = C_NAMES[np.dtype(self.value).name]
+        names = {"Value": value, "Index": C_NAMES[np.dtype(self.index).name], "Chunk": WIDE if self.is_wide else value}
         if self.rule:
             for role, function in zip(("UPDATE_ROW", "MOVE_IDLE", "DECAY_SLOTS"), find_rule(self.rule), strict=True):
                 names[role] = function.__name__
