@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer import losses
+from fastembed_layer.backends.arrays import move_like
 from fastembed_layer.checks import check_number
 from fastembed_layer.layers.masks import mask_of
 from fastembed_layer.metrics import Metric
@@ -60,7 +61,7 @@ class CompiledLoss:
 
     def __init__(self, loss: Any, weights: Any = None):
         self.loss = _resolved(loss)
-        self._given = loss
+        self._labels = _labels_of(loss, self.loss)
         self._weights = _checked_weights(weights)
         self._layout: Layout | None = None
         self._parts: list[OutputLoss] = []
@@ -81,7 +82,7 @@ class CompiledLoss:
             return add_up([term], [part.weight])
         targets = self._targets_for(layout, y_true)
         sample_weight = as_targets(sample_weight, layout.is_single)
-        weights = layout.spread(sample_weight, "sample_weight", partial=True) or [sample_weight] * len(layout)
+        weights = layout.share(sample_weight, "sample_weight", partial=True)
         outputs = layout.flatten(y_pred)
         terms = []
         for part in self._parts:
@@ -96,15 +97,14 @@ class CompiledLoss:
 
     def _build(self, y_pred: Any, names: Sequence[str] | None) -> Layout:
         layout = layout_of(y_pred, names)
-        several = isinstance(self.loss, list | tuple | dict)
         partial = not isinstance(layout.keys, int)
-        found = layout.spread(self.loss, "loss", partial) if several else [self.loss] * len(layout)
-        given = layout.spread(self._given, "loss", partial) if several else [self._given] * len(layout)
-        weights = layout.spread(self._weights, "loss_weights", partial) or [self._weights] * len(layout)
+        found = layout.share(self.loss, "loss", partial)
+        labels = layout.share(self._labels, "loss", partial)
+        weights = layout.share(self._weights, "loss_weights", partial)
         self._parts = []
-        for number, loss in enumerate(found or []):
+        for number, loss in enumerate(found):
             if loss is not None:
-                name = self._free_name(layout.name_of(number) or _name_of((given or [])[number], loss))
+                name = self._free_name(layout.name_of(number) or labels[number])
                 self._parts.append(OutputLoss(number, loss, weights[number], LossTracker(name=name)))
         self._layout = layout
         return layout
@@ -153,13 +153,12 @@ def add_up(terms: Sequence[Array], weights: Sequence[float | None] | None = None
     factors = [1.0 if weight is None else weight for weight in weights or [None] * len(terms)]
     if len(terms) == 1 and factors[0] == 1.0:
         return terms[0]
-    dtype = np.result_type(np.float32, *terms)
+    dtype = np.result_type(np.float32, *(term.dtype for term in terms))
     total = np.asarray(sum(float(term) * factor for term, factor in zip(terms, factors, strict=True)), dtype)
 
     def pull_back(d_total: Array) -> Cotangents:
-        return Cotangents(
-            [np.asarray(d_total * factor, term.dtype) for term, factor in zip(terms, factors, strict=True)]
-        )
+        parts = [np.asarray(d_total * factor, term.dtype) for term, factor in zip(terms, factors, strict=True)]
+        return Cotangents([move_like(part, term) for part, term in zip(parts, terms, strict=True)])
 
     record(terms, total, pull_back)
     return total
@@ -184,8 +183,13 @@ def _checked_weights(weights: Any) -> Any:
     return check_number(weights, "loss_weights")
 
 
-def _name_of(given: Any, loss: losses.Loss) -> str:
-    return given if isinstance(given, str) else loss.name
+def _labels_of(given: Any, resolved: Any) -> Any:
+    """What losses are called in logs where their outputs have no names: as they were given, if by name."""
+    if isinstance(resolved, list):
+        return [_labels_of(*pair) for pair in zip(given, resolved, strict=True)]
+    if isinstance(resolved, dict):
+        return {name: _labels_of(given[name], loss) for name, loss in resolved.items()}
+    return given if isinstance(given, str) else getattr(resolved, "name", None)
 
 
 def _missing(name: str | None) -> str:

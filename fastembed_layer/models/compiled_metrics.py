@@ -52,7 +52,7 @@ class CompiledMetrics(metrics.Metric):
         layout = self._layout or self._build(y_true, y_pred, names)
         outputs, targets = layout.flatten(y_pred), _targets_of(layout, y_true)
         sample_weight = as_targets(sample_weight, layout.is_single)
-        weights = layout.spread(sample_weight, "sample_weight", partial=True) or [sample_weight] * len(layout)
+        weights = layout.share(sample_weight, "sample_weight", partial=True)
         for output, metric, is_weighted, _ in self._parts:
             if targets[output] is not None:
                 metric.update_state(targets[output], outputs[output], weights[output] if is_weighted else None)
@@ -122,5 +122,4 @@ def _targets_of(layout: Layout, y_true: Any) -> list[Any]:
     y_true = as_targets(y_true, layout.is_single)
     if not layout.is_single and isinstance(y_true, list | tuple) and len(y_true) < len(layout):
         return [None] * len(layout)
-    found = layout.spread(y_true, "y", partial=True)
-    return [y_true] * len(layout) if found is None else found
+    return layout.share(y_true, "y", partial=True)

@@ -72,6 +72,11 @@ class Layout:
             )
         return list(given)
 
+    def share(self, given: Any, argument: str, partial: bool = False) -> list[Any]:
+        """Return what was given for each output as a list; what is neither a list nor a dict is for all of them."""
+        found = self.spread(given, argument, partial)
+        return [given] * len(self) if found is None else found
+
     def _by_name(self, given: Mapping[str, Any], argument: str, partial: bool) -> list[Any]:
         if self.is_single and len(given) == 1:
             return list(given.values())
