@@ -10,7 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"`((?:fastembed_layer|tests|asv_bench)/[\w/.]*)`", TEXT)
-BESIDE = ("fastembed_layer/layers/", "tests/optimizers/", "tests/layers/", "tests/tables/", "tests/placement/")  # users
+BESIDE = (
+    "fastembed_layer/layers/",
+    "fastembed_layer/tables/",
+    "tests/optimizers/",
+    "tests/layers/",
+    "tests/tables/",
+    "tests/placement/",
+)  # users
 
 
 def files_with(word: str) -> list[str]:
