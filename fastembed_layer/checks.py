@@ -72,7 +72,11 @@ def check_positive(value: Any, argument: str) -> float:
     return number
 
 
-def check_float_dtype(dtype: Any, argument: str = "dtype") -> np.dtype[Any] | None:
+FLOATS = ("float16", "float32", "float64", "bfloat16")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+def check_compute_dtype(dtype: Any, choices: tuple[str, ...] = FLOATS) -> np.dtype[Any] | None:
     """Return the dtype of a computation; None stays None.
 
     It is a name, a numpy dtype or a dtype policy of Keras; bfloat16 is known where ml_dtypes has been imported.
@@ -84,11 +88,9 @@ def check_float_dtype(dtype: Any, argument: str = "dtype") -> np.dtype[Any] | No
         found = np.dtype(name)
     except TypeError:
         found = None
-    if found is None or found.name not in ("float16", "float32", "float64", "bfloat16"):
+    if found is None or found.name not in choices:
         remedy = " numpy knows bfloat16 after `import ml_dtypes`." if name == "bfloat16" else ""
-        raise ValueError(
-            f"`{argument}` must be float16, bfloat16, float32 or float64. Received: {argument}={dtype!r}.{remedy}"
-        )
+        raise ValueError(f"`dtype` must be one of {', '.join(choices)}. Received: dtype={dtype!r}.{remedy}")
     return found
 
 

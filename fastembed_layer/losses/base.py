@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import tape
-from fastembed_layer.checks import check_float_dtype
+from fastembed_layer.checks import check_compute_dtype
 from fastembed_layer.losses.comparison import align_ranks, align_weights, as_numbers, as_predictions
 from fastembed_layer.named import StrictArguments, snake_case
 
@@ -51,7 +51,7 @@ class Loss(StrictArguments):
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         self.name = name or snake_case(type(self).__name__)
         self.reduction = _check_reduction(reduction)
-        self._dtype = check_float_dtype(dtype)
+        self._dtype = check_compute_dtype(dtype)
 
     @property
     def dtype(self) -> str | None:
@@ -82,7 +82,7 @@ class Loss(StrictArguments):
         A subclass that has this method alone can be evaluated but not trained with, since arbitrary array code is
         not differentiated.
         """
-        return self._compare(*self._prepare(y_true, as_predictions(y_pred)))[0]
+        return self._compare(*self.prepare(y_true, y_pred))[0]
 
     def find_counted(self, y_true: Array, y_pred: Array) -> Array | None:
         """Return which losses count, as a boolean array of their shape; None when all do."""
@@ -143,7 +143,7 @@ class Loss(StrictArguments):
         self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any
     ) -> tuple[Array, Callable[[Array], Array]]:
         given = as_predictions(y_pred)
-        targets, predictions = self._prepare(y_true, given)
+        targets, predictions = self.prepare(y_true, given)
         losses, gradient = self._compare(targets, predictions)
         factors = self._find_factors(losses.shape, sample_weight, mask, self.find_counted(targets, predictions))
 
@@ -161,8 +161,9 @@ class Loss(StrictArguments):
         with np.errstate(over="ignore", invalid="ignore"):
             return self._reduce(losses, factors).astype(self._dtype or predictions.dtype), pull_back
 
-    def _prepare(self, y_true: Any, y_pred: Array) -> tuple[Array, Array]:
+    def prepare(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         """Return targets and predictions of fitting ranks, in the dtype of the arithmetic, with `axis` last."""
+        y_pred = as_predictions(y_pred)
         rounded = y_pred.astype(self._dtype or y_pred.dtype, copy=False)
         accurate = rounded.astype(np.promote_types(rounded.dtype, np.float32), copy=False)
         targets, predictions = align_ranks(as_numbers("y_true", y_true), accurate)

@@ -117,7 +117,7 @@ class AUC(Metric):
             Weights, axes matched from the left.
         """
         targets, scores, weights = as_pairs(y_true, y_pred, sample_weight, mask)
-        scores = scores.astype(self._dtype or np.float32)
+        scores = scores.astype(self.float_dtype or np.float32)
         scores = sigmoid(scores) if self.from_logits else scores.clip(0, 1)
         if self.multi_label:
             self._check_labels(scores.shape)

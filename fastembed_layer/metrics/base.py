@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import initializers
-from fastembed_layer.checks import check_float_dtype
+from fastembed_layer.checks import FLOATS, INTEGERS, check_compute_dtype
 from fastembed_layer.losses.comparison import align_weights
 from fastembed_layer.metrics.variables import Variable, find_kinds
 from fastembed_layer.named import StrictArguments, snake_case
@@ -25,7 +25,7 @@ class Metric(StrictArguments):
     ----------
     dtype : str or dtype, optional
         What predictions are rounded to before they are compared. By default float64 stays what it is, and all else is
-        float32, as in Keras. Sums are float64 in any case.
+        float32, as in Keras. Sums are float64 in any case. Integers, which Keras takes too, round nothing.
     name : str, optional
         Name of the metric; by default the class name in snake case.
 
@@ -51,7 +51,7 @@ class Metric(StrictArguments):
 
     def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or snake_case(type(self).__name__)
-        self._dtype = check_float_dtype(dtype)
+        self._dtype = check_compute_dtype(dtype, (*FLOATS, *INTEGERS))
         if type(self).__init__ is Metric.__init__:  # without a constructor there is no other place for a first state
             self.reset_state()
 
@@ -59,6 +59,11 @@ class Metric(StrictArguments):
     def dtype(self) -> str | None:
         """Name of the dtype of the comparison; None where it is that of the predictions."""
         return None if self._dtype is None else self._dtype.name
+
+    @property
+    def float_dtype(self) -> np.dtype[Any] | None:
+        """The dtype that predictions are rounded to; None where they stay as they are."""
+        return self._dtype if self._dtype is not None and self._dtype.name in FLOATS else None
 
     @property
     def variables(self) -> list[Variable]:

@@ -48,7 +48,7 @@ class _ThresholdMetric(Metric):
         if self.class_id is not None:
             targets, scores, weights = (_take_class(one, self.class_id) for one in (targets, scores, weights))
         targets, scores, weights = (one.reshape(-1, 1) for one in (targets, scores, weights))
-        counts = self._thresholds.count(targets, scores, weights, self._dtype or np.float32)
+        counts = self._thresholds.count(targets, scores, weights, self.float_dtype or np.float32)
         for name in self._counted:
             getattr(self, name).assign_add(getattr(counts, name)[:, 0])
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastembed_layer import losses
 from fastembed_layer.losses.comparison import align_ranks, as_numbers, check_same_shape
+from fastembed_layer.metrics.base import combine_weights
 from fastembed_layer.metrics.means import MeanOfSamples
 
 Array = np.ndarray[Any, Any]
@@ -27,7 +28,7 @@ class MeanOfLosses(MeanOfSamples):
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any):
         super().__init__(name, dtype)
-        self.loss = self.loss_kind(reduction=None, dtype=self._dtype, **options)
+        self.loss = self.loss_kind(reduction=None, dtype=self.float_dtype, **options)
 
     def per_sample(self, y_true: Array, y_pred: Array) -> Array:
         """Return the losses of the samples."""
@@ -174,7 +175,7 @@ class SparseCategoricalCrossentropy(MeanOfLosses):
         See `Metric`.
     from_logits, ignore_class, axis
         As for the loss `fastembed_layer.losses.SparseCategoricalCrossentropy`; samples of the ignored class count
-        with a value of 0 here, as in Keras.
+        with a value of 0 unless there are weights, as in Keras.
 
     Examples
     --------
@@ -195,6 +196,14 @@ class SparseCategoricalCrossentropy(MeanOfLosses):
         axis: int = -1,
     ):
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> None:
+        """Take one batch into account, as `MeanOfSamples.update_state`; weights of the ignored class count as 0."""
+        if sample_weight is not None:
+            counted = self.loss.find_counted(*self.loss.prepare(y_true, y_pred))
+            if counted is not None:
+                sample_weight = combine_weights(counted.shape, sample_weight, counted)
+        super().update_state(y_true, y_pred, sample_weight, mask)
 
 
 class CosineSimilarity(MeanOfLosses):

@@ -99,8 +99,8 @@ class MeanOfSamples(_RunningMean):
             If an argument does not hold numbers.
         """
         targets, predictions = align_ranks(as_numbers("y_true", y_true), as_numbers("y_pred", y_pred))
-        if self._dtype is not None and predictions.dtype.kind == "f":
-            predictions = predictions.astype(self._dtype, copy=False)
+        if self.float_dtype is not None and predictions.dtype.kind == "f":
+            predictions = predictions.astype(self.float_dtype, copy=False)
         self._add(np.asarray(self.per_sample(targets, predictions)), sample_weight, mask)
 
 

@@ -105,6 +105,14 @@ def test_an_ignored_class_counts_as_zero() -> None:
     assert metric([0, 1, 2], y_pred) == pytest.approx(0.78462, abs=1e-5)
 
 
+def test_an_ignored_class_does_not_count_where_there_are_weights() -> None:
+    metric = metrics.SparseCategoricalCrossentropy(ignore_class=0)
+    y_pred = np.array([[0.8, 0.1, 0.1], [0.05, 0.95, 0], [0.1, 0.8, 0.1]])
+    assert metric([0, 1, 2], y_pred, sample_weight=[0.5, 1.5, 2.0]) == pytest.approx(1.33774646, abs=1e-5)
+    metric.reset_state()
+    assert metric([[0], [1], [2]], y_pred, 2.0, [True, True, False]) == pytest.approx(-np.log(0.95), abs=1e-6)
+
+
 def test_options_reach_the_loss_and_the_config() -> None:
     metric = metrics.BinaryCrossentropy(from_logits=True, label_smoothing=0.2, name="ce", dtype="float64")
     expected = losses.BinaryCrossentropy(True, 0.2)([[1.0]], [[0.3]])
@@ -119,6 +127,14 @@ def test_a_dtype_rounds_the_predictions() -> None:
     assert exact([[0.0]], y_pred) == 0.1
     assert rounded([[0.0]], y_pred) == np.float16(0.1)
     assert (exact.dtype, rounded.dtype) == (None, "float16")
+
+
+def test_an_integer_dtype_is_kept_and_rounds_nothing() -> None:
+    metric = metrics.MeanAbsoluteError(dtype="int32")
+    assert metric([[0.0]], [[0.25]]) == 0.25
+    assert metrics.deserialize(metrics.serialize(metric)).dtype == "int32"
+    with pytest.raises(ValueError, match=r"`dtype` must be one of float16, .*Received: dtype='complex64'"):
+        metrics.Mean(dtype="complex64")
 
 
 def test_functions_of_losses_are_the_same_objects_in_both_modules() -> None:

@@ -199,9 +199,11 @@ def test_a_variable_of_a_table_is_up_to_date() -> None:
 def test_averages_and_accumulated_gradients_are_read() -> None:
     weight = Parameter(np.array([2.0]), "w")
     optimizer = SGD(1.0, use_ema=True, ema_momentum=0.5, gradient_accumulation_steps=2)
+    optimizer.apply_gradients([(np.array([1.0]), weight)])
+    assert [variable.name for variable in optimizer.variables[2:]] == ["w_gradient_accumulator"]
     optimizer.build([weight])
-    assert [variable.value.tolist() for variable in optimizer.variables[2:]] == [[0.0], [0.0]]
-    for _ in range(3):
+    assert [variable.value.tolist() for variable in optimizer.variables[2:]] == [[0.0], [1.0]]
+    for _ in range(2):
         optimizer.apply_gradients([(np.array([1.0]), weight)])
     assert [variable.value.tolist() for variable in optimizer.variables[2:]] == [[1.0], [1.0]]
     with pytest.raises(ValueError, match="'w_average' of an optimizer can only be read"):

@@ -91,7 +91,8 @@ def list_variables(optimizer: Owner, hold_all: HoldAll) -> list[StateVariable]:
     if optimizer.averages.use_ema:
         found += [_describe(one, "average", _reading_average(optimizer, one)) for one in parameters]
     if optimizer.accumulation.steps is not None:
-        found += [_describe(one, "gradient_accumulator", _reading_gradient(optimizer, one)) for one in parameters]
+        summed = dict.fromkeys([*parameters, *optimizer.accumulation.parameters])
+        found += [_describe(one, "gradient_accumulator", _reading_gradient(optimizer, one)) for one in summed]
     for parameter in parameters:
         found += _list_slots(optimizer, parameter, hold_all)
     return found
