@@ -57,9 +57,12 @@ class CompiledLoss:
         One for all outputs, or one for each; None in its place leaves an output out.
     weights : float, or list or dict of float, optional
         What the losses are multiplied with before they are added up.
+    names : sequence of str, optional
+        The names of the outputs, where they are known.
     """
 
-    def __init__(self, loss: Any, weights: Any = None):
+    def __init__(self, loss: Any, weights: Any = None, names: Sequence[str] | None = None):
+        self._names = names
         self.loss = _resolved(loss)
         self._labels = _labels_of(loss, self.loss)
         self._weights = _checked_weights(weights)
@@ -71,11 +74,9 @@ class CompiledLoss:
         """The mean loss of each output, where there are several losses."""
         return [part.tracker for part in self._parts] if len(self._parts) > 1 else []
 
-    def __call__(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None, names: Sequence[str] | None = None
-    ) -> Array:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
         """Return the weighted sum of the losses, recorded on the open tapes."""
-        layout = self._layout or self._build(y_pred, names)
+        layout = self._layout or self._build(y_pred)
         if layout.is_single and len(self._parts) == 1 and isinstance(y_true, np.ndarray):
             [part] = self._parts  # the usual case, and small batches feel every microsecond
             term = part.loss(y_true, y_pred, sample_weight, mask=mask_of(y_pred))
@@ -95,8 +96,8 @@ class CompiledLoss:
             terms.append(term)
         return add_up(terms, [part.weight for part in self._parts])
 
-    def _build(self, y_pred: Any, names: Sequence[str] | None) -> Layout:
-        layout = layout_of(y_pred, names)
+    def _build(self, y_pred: Any) -> Layout:
+        layout = layout_of(y_pred, self._names)
         partial = not isinstance(layout.keys, int)
         found = layout.share(self.loss, "loss", partial)
         labels = layout.share(self._labels, "loss", partial)

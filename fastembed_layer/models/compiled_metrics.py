@@ -30,9 +30,12 @@ class CompiledMetrics(metrics.Metric):
     ----------
     unweighted, weighted : list of metric identifiers, or list or dict of such lists for several outputs, optional
         The metrics.
+    names : sequence of str, optional
+        The names of the outputs, where they are known.
     """
 
-    def __init__(self, unweighted: Any, weighted: Any):
+    def __init__(self, unweighted: Any, weighted: Any, names: Sequence[str] | None = None):
+        self._names = names
         self._given = {"metrics": unweighted, "weighted_metrics": weighted}
         self._layout: Layout | None = None
         self._parts: list[OutputMetric] = []
@@ -43,13 +46,11 @@ class CompiledMetrics(metrics.Metric):
         """The metrics, once a batch has shown their kinds."""
         return [part.metric for part in self._parts]
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None, names: Sequence[str] | None = None
-    ) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch."""
         if not any(self._given.values()):
             return
-        layout = self._layout or self._build(y_true, y_pred, names)
+        layout = self._layout or self._build(y_true, y_pred)
         outputs, targets = layout.flatten(y_pred), _targets_of(layout, y_true)
         sample_weight = as_targets(sample_weight, layout.is_single)
         weights = layout.share(sample_weight, "sample_weight", partial=True)
@@ -66,8 +67,8 @@ class CompiledMetrics(metrics.Metric):
         for part in self._parts:
             part.metric.reset_state()
 
-    def _build(self, y_true: Any, y_pred: Any, names: Sequence[str] | None) -> Layout:
-        layout = layout_of(y_pred, names)
+    def _build(self, y_true: Any, y_pred: Any) -> Layout:
+        layout = layout_of(y_pred, self._names)
         outputs, targets = layout.flatten(y_pred), _targets_of(layout, y_true)
         self._parts = []
         for argument, given in self._given.items():

@@ -23,6 +23,8 @@ from fastembed_layer.tape import GradientTape
 Array = np.ndarray[Any, Any]
 Logs = dict[str, Any]
 
+NO_LOSS = "No loss was given. Pass a `loss` argument to `compile()`, such as loss='mse'."
+
 
 class Steps(Module):
     """The methods of a model for one batch: steps, loss and metrics, with the protocol of Keras."""
@@ -129,16 +131,33 @@ class Steps(Module):
         ValueError
             If `compile` was given no loss, and no layer has a penalty.
         """
-        terms = [] if self._compile_loss is None else [self._compile_loss(y, y_pred, sample_weight, self.output_names)]
+        terms = [] if self._compile_loss is None else [self._compile_loss(y, y_pred, sample_weight)]
         terms += self.losses  # type: ignore[attr-defined]
         if not terms:
-            raise ValueError("No loss was given. Pass a `loss` argument to `compile()`, such as loss='mse'.")
+            raise ValueError(NO_LOSS)
         return add_up(terms)
+
+    def compiled_loss(self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Array:
+        """Return the loss of a batch with the penalties that are passed, and count it: what tf.keras's steps call.
+
+        `compute_loss` is the way of Keras 3.
+        """
+        if self._compile_loss is None:
+            raise ValueError(NO_LOSS)
+        loss = self._compile_loss(y, y_pred, sample_weight)
+        loss = add_up([loss, *(regularization_losses or [])])
+        self._track_loss(loss, None, y)
+        return loss
+
+    @property
+    def compiled_metrics(self) -> CompiledMetrics | None:
+        """The metrics that `compile` was given, which steps written for tf.keras update themselves."""
+        return self._compile_metrics
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Logs:
         """Count a batch in the metrics that `compile` was given, and return the numbers of all metrics."""
         if self._compile_metrics is not None:
-            self._compile_metrics.update_state(y, y_pred, sample_weight, self.output_names)
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     @property

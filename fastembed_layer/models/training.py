@@ -81,12 +81,12 @@ class Trainer(Steps):
         self.run_eagerly = check_flag(run_eagerly or False, "run_eagerly")
         self.steps_per_execution = check_dimension(steps_per_execution, "steps_per_execution")
         self.jit_compile = check_choice(jit_compile, "jit_compile", (True, False, "auto", None))
-        compiled = CompiledLoss(loss, loss_weights)
+        compiled = CompiledLoss(loss, loss_weights, self.output_names)
         make_room(self.weights, chosen)
         self.optimizer = chosen
         self.loss = compiled.loss
         self._compile_loss = None if loss is None else compiled
-        self._compile_metrics = CompiledMetrics(metrics, weighted_metrics)
+        self._compile_metrics = CompiledMetrics(metrics, weighted_metrics, self.output_names)
         self._loss_tracker = LossTracker(name="loss")
         self._other_metrics = None
 

@@ -137,6 +137,21 @@ def test_outputs_without_a_loss_are_not_trained() -> None:
     assert model.layers[1].get_weights()[0][0, 0] == 1.0
 
 
+def test_a_step_of_its_own_reports_the_numbers_of_all_outputs() -> None:
+    class Own(Model):
+        def train_step(self, data: Any) -> Any:
+            x, y = data
+            y_pred = self(x, training=True)
+            self.compute_loss(x, y, y_pred)
+            return self.compute_metrics(x, y, y_pred)
+
+    plain = make_functional()
+    model = Own(plain._inputs, plain._outputs)
+    model.compile("sgd", "mse", metrics={"a": ["mae"]})
+    found = model.fit(X, PAIR, verbose=0).history
+    assert found == {"loss": [0.0], "a_loss": [9.0], "b_loss": [4.0], "a_mae": [3.0]}
+
+
 def test_losses_of_outputs_are_means_over_the_epoch() -> None:
     model = make_functional()
     model.compile(optimizers.SGD(0.0), "mse")

@@ -70,6 +70,37 @@ def test_a_loop_written_as_in_keras_trains_to_the_bits_of_the_built_in_step() ->
         assert_same_bits(ours, theirs)
 
 
+class WithOlderLoop(Bag):
+    """The step of tf.keras's guide, from before Keras 3."""
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+        trainable_vars = self.trainable_variables
+        assert self.optimizer is not None
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, trainable_vars), trainable_vars, strict=True))
+        assert self.compiled_metrics is not None
+        self.compiled_metrics.update_state(y, y_pred)
+        return {m.name: m.result() for m in self.metrics}
+
+
+def test_a_loop_written_for_tf_keras_trains_to_the_same_bits_and_numbers() -> None:
+    expected, expected_weights = train(Bag())
+    found, weights = train(WithOlderLoop())
+    assert found == expected
+    for ours, theirs in zip(weights, expected_weights, strict=True):
+        assert_same_bits(ours, theirs)
+
+
+def test_the_older_loss_needs_one_too() -> None:
+    model = Bag()
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="No loss was given"):
+        model.compiled_loss(TARGETS, model(IDS))
+
+
 class Noting(Bag):
     """Notes what its steps are called with."""
 
