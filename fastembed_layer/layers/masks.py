@@ -27,3 +27,16 @@ def mask_of(array: Any) -> Array | None:
     """Return the mask that came with an array, or None."""
     reference, mask = _masks.get(id(array), (None, None))
     return mask if reference is not None and reference() is array else None
+
+
+def check_mask_list(inputs: Any, mask: Any) -> None:
+    """Raise, in Keras's words, unless a layer of several inputs was given one mask, or None, for each of them."""
+    if not isinstance(mask, list | tuple):
+        raise ValueError(f"`mask` should be a list. Received: mask={mask!r}.")
+    if not isinstance(inputs, list | tuple):
+        raise ValueError(f"`inputs` should be a list. Received: inputs={inputs!r}.")
+    if len(mask) != len(inputs):
+        raise ValueError(
+            "The lists `inputs` and `mask` should have the same length. "
+            f"Received: {len(inputs)} inputs and {len(mask)} masks."
+        )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.layers.layer import Layer
+from fastembed_layer.layers.masks import check_mask_list
 from fastembed_layer.layers.symbolic import LISTS, Shape
 from fastembed_layer.tape import Cotangents, Pullback
 
@@ -63,7 +64,10 @@ class Merge(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where at least one input counts; None where an input carries no mask."""
-        if mask is None or any(part is None for part in mask):
+        if mask is None:
+            return None
+        check_mask_list(inputs, mask)
+        if any(part is None for part in mask):
             return None
         return reduce(np.logical_or, mask)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastembed_layer.checks import check_dimension
 from fastembed_layer.layers.layer import Layer
+from fastembed_layer.layers.masks import check_mask_list
 from fastembed_layer.layers.symbolic import LISTS, Shape
 from fastembed_layer.tape import Cotangents, Pullback
 
@@ -228,14 +229,18 @@ class Concatenate(Layer):
         return output, lambda d_output: Cotangents(np.split(d_output, indices, axis=self.axis))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Join the masks of the inputs; an input without one counts as unmasked."""
+        """Join the masks of the inputs, an input without one counting as unmasked.
+
+        Along the last axis a step counts where it does in one of the inputs, as in Keras 3; Keras 2 asked for all.
+        """
         if mask is None:
             return None
+        check_mask_list(inputs, mask)
         axis = self.axis % inputs[0].ndim
         steps = [
             np.ones(array.shape[:2], bool) if part is None else part for array, part in zip(inputs, mask, strict=True)
         ]
-        return np.concatenate(steps, axis=axis) if axis < 2 else np.logical_and.reduce(steps)
+        return np.concatenate(steps, axis=axis) if axis < 2 else np.logical_or.reduce(steps)
 
     def output_is_masked(self, input_is_masked: bool) -> bool:
         """Tell whether the output carries a mask."""

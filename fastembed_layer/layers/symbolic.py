@@ -52,6 +52,11 @@ class SymbolicTensor:
         self.masked = masked
 
     @property
+    def ndim(self) -> int:
+        """Number of dimensions, the batch included."""
+        return len(self.shape)
+
+    @property
     def is_input(self) -> bool:
         """Whether this is an `Input`."""
         return self.layer is None
@@ -61,7 +66,11 @@ class SymbolicTensor:
 
 
 def Input(  # noqa: N802 - Keras's name
-    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+    batch_shape: Any = None,
 ) -> SymbolicTensor:
     """Declare an input of a functional model.
 
@@ -75,6 +84,8 @@ def Input(  # noqa: N802 - Keras's name
         Element type; float32 by default.
     name : str, optional
         Name of the input.
+    batch_shape : tuple of int or None, optional
+        The shape with the size of the batch before it, in place of `shape` and `batch_size`.
 
     Returns
     -------
@@ -93,6 +104,13 @@ def Input(  # noqa: N802 - Keras's name
     >>> Model(ids, Embedding(1000, 64)(ids)).output_shape
     (None, 10, 64)
     """
+    if batch_shape is not None:
+        if shape is not None or batch_size is not None:
+            raise ValueError(
+                "You cannot pass both `shape` or `batch_size` and `batch_shape` to an Input. "
+                f"Received: shape={shape}, batch_size={batch_size}, batch_shape={batch_shape}."
+            )
+        batch_size, *shape = check_shape(batch_shape, "batch_shape")
     sample_shape = check_shape(shape, "shape")
     return SymbolicTensor((batch_size, *sample_shape), np.dtype(dtype or "float32").name, name or unique_name("input"))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastembed_layer import Dense, InputLayer, Sequential
+from fastembed_layer import Dense, Input, InputLayer, Sequential
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,12 @@ def test_no_shape_or_two_are_refused(arguments: Any) -> None:
 
 def test_an_array_is_handed_on() -> None:
     np.testing.assert_array_equal(InputLayer((2,))(np.ones((3, 2))), np.ones((3, 2)))
+
+
+def test_an_input_takes_the_shape_of_a_batch() -> None:
+    tensor = Input(batch_shape=(4, None, 3), dtype="int64")
+    assert (tensor.shape, tensor.ndim) == ((4, None, 3), 3)
+    wrong: dict[str, Any]
+    for wrong in ({"shape": (3,)}, {"batch_size": 4}):
+        with pytest.raises(ValueError, match=r"You cannot pass both .* and `batch_shape` to an Input"):
+            Input(batch_shape=(4, 3), **wrong)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fastembed_layer import (
+    Add,
     Concatenate,
     Dense,
     Dropout,
@@ -76,10 +77,26 @@ def test_pooling_ends_the_mask() -> None:
     assert mask_of(GlobalAveragePooling1D()(Embedding(4, 2, mask_zero=True)(IDS))) is None
 
 
-def test_concatenated_features_are_masked_where_any_of_them_is() -> None:
+def test_concatenated_features_count_where_any_of_them_does() -> None:
     masked, unmasked = Embedding(4, 2, mask_zero=True), Embedding(4, 5)
-    joined = Concatenate()([masked(IDS), unmasked(IDS), masked(IDS[::-1])])
-    np.testing.assert_array_equal(mask_of(joined), (IDS != 0) & (IDS[::-1] != 0))
+    joined = Concatenate()([masked(IDS), masked(IDS[::-1])])
+    np.testing.assert_array_equal(mask_of(joined), (IDS != 0) | (IDS[::-1] != 0))
+    assert mask_of(Concatenate()([masked(IDS), unmasked(IDS)])).all()
+
+
+@pytest.mark.parametrize("layer", [Concatenate(), Add()], ids=lambda layer: layer.name)
+@pytest.mark.parametrize(
+    ("count", "mask", "words"),
+    [
+        (2, IDS != 0, "`mask` should be a list"),
+        (None, [None, None], "`inputs` should be a list"),
+        (2, [None], "should have the same length"),
+    ],
+)
+def test_masks_that_are_not_one_for_each_input_are_refused(layer: Any, count: Any, mask: Any, words: str) -> None:
+    rows = np.ones((2, 3, 4))
+    with pytest.raises(ValueError, match=words):
+        layer.compute_mask(rows if count is None else [rows] * count, mask)
 
 
 def test_concatenated_steps_keep_their_masks_side_by_side() -> None:
