@@ -22,6 +22,8 @@ class CallbackList(Callback):
         called as ``function(epoch, logs)`` after each epoch.
     add_history : bool
         Whether a `History` is added at the end unless there is one.
+    add_progbar : bool
+        As in Keras, and without effect: the bar belongs to `fit`.
     model : Model, optional
         Handed to ``set_model`` of each.
     **params
@@ -43,7 +45,14 @@ class CallbackList(Callback):
     {'loss': [0.5]}
     """
 
-    def __init__(self, callbacks: Any = None, add_history: bool = False, model: Any = None, **params: Any):
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ):
         super().__init__()
         self.callbacks = [_as_callback(thing) for thing in _flatten(callbacks)]
         found = [callback for callback in self.callbacks if isinstance(callback, History)]

@@ -312,7 +312,7 @@ class Trainer(Steps):
     ) -> CallbackList:
         check_verbose(verbose)
         self._other_metrics = None
-        return CallbackList(callbacks, add_history, self, verbose=verbose, epochs=epochs, steps=steps)
+        return CallbackList(callbacks, add_history, model=self, verbose=verbose, epochs=epochs, steps=steps)
 
     def _open_validation(
         self, held_out: Batch | None, batch_size: int | None, steps: int | None, frequency: Any
