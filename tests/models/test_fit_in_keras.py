@@ -109,7 +109,7 @@ def batches_of_a_generator(library: Any) -> Numbers:
 
     model = make_model(library)
     model.compile(library.optimizers.SGD(0.5), loss="mse", metrics=["mae"], weighted_metrics=["mae"])
-    return dict(model.fit(endless(), epochs=4, steps_per_epoch=3, verbose=0).history)
+    return dict(model.fit(endless(), epochs=4, steps_per_epoch=3, shuffle=False, verbose=0).history)
 
 
 def numbers_of_batches(library: Any) -> Numbers:
@@ -138,6 +138,7 @@ TRAININGS: list[Callable[[Any], Numbers]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras's backends
 @pytest.mark.parametrize("train", TRAININGS, ids=lambda train: train.__name__)
 def test_a_training_has_the_numbers_of_keras_itself(keras: Any, train: Callable[[Any], Numbers]) -> None:
     expected, found = train(keras), train(fastembed_layer)
