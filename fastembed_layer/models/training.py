@@ -34,6 +34,9 @@ class Trainer(Steps):
     """The methods of a model around `compile`: fit, evaluate, predict, and single steps."""
 
     loss: Any = None
+    compiled = run_eagerly = False
+    jit_compile: Any = "auto"
+    steps_per_execution = 1
     stop_training = stop_evaluating = stop_predicting = False
     history: History | None = None  # of the last `fit`
 
@@ -89,6 +92,7 @@ class Trainer(Steps):
         self._compile_metrics = CompiledMetrics(metrics, weighted_metrics, self.output_names)
         self._loss_tracker = LossTracker(name="loss")
         self._other_metrics = None
+        self.compiled = True
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False

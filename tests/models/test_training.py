@@ -86,6 +86,18 @@ def test_unknown_names_are_refused_by_compile(arguments: dict[str, Any], message
         make_model(**arguments)
 
 
+def test_a_model_knows_whether_it_was_compiled() -> None:
+    model = Sequential([Embedding(20, 3)])
+    assert (model.compiled, model.run_eagerly, model.jit_compile, model.steps_per_execution) == (
+        False,
+        False,
+        "auto",
+        1,
+    )
+    model.compile("sgd", "mse")
+    assert model.compiled
+
+
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_a_model_that_was_not_compiled_cannot_be_trained(call: str) -> None:
     model = Sequential([Embedding(20, 3)])
