@@ -236,6 +236,8 @@ class Concatenate(Layer):
         if mask is None:
             return None
         check_mask_list(inputs, mask)
+        if all(part is None for part in mask):
+            return None
         axis = self.axis % inputs[0].ndim
         steps = [
             np.ones(array.shape[:2], bool) if part is None else part for array, part in zip(inputs, mask, strict=True)

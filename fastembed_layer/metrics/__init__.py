@@ -53,6 +53,7 @@ from fastembed_layer.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
+from fastembed_layer.metrics.f_score import F1Score, FBetaScore
 from fastembed_layer.metrics.from_losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -71,6 +72,13 @@ from fastembed_layer.metrics.from_losses import (
     SquaredHinge,
 )
 from fastembed_layer.metrics.means import FunctionMetric, Mean, MeanMetricWrapper, MeanOfSamples, Sum
+from fastembed_layer.metrics.operating_points import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from fastembed_layer.metrics.r2_score import R2Score
 from fastembed_layer.named import NamedObjects
 
 __all__ = [
@@ -82,6 +90,8 @@ __all__ = [
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
     "FalseNegatives",
     "FalsePositives",
     "FunctionMetric",
@@ -98,11 +108,16 @@ __all__ = [
     "Metric",
     "Poisson",
     "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
     "SquaredHinge",
     "Sum",
     "TopKCategoricalAccuracy",
@@ -157,8 +172,10 @@ METRICS.add(SparseCategoricalAccuracy, function=sparse_categorical_accuracy)
 METRICS.add(TopKCategoricalAccuracy, function=top_k_categorical_accuracy)
 METRICS.add(SparseTopKCategoricalAccuracy, function=sparse_top_k_categorical_accuracy)
 METRICS.add(RootMeanSquaredError, "rmse")
-for _metric in (Mean, Sum, CosineSimilarity, AUC, Precision, Recall):
+for _metric in (Mean, Sum, CosineSimilarity, AUC, Precision, Recall, FBetaScore, F1Score, R2Score):
     METRICS.add(_metric)
+for _point in (SensitivityAtSpecificity, SpecificityAtSensitivity, PrecisionAtRecall, RecallAtPrecision):
+    METRICS.add(_point)
 for _count in (TruePositives, FalsePositives, TrueNegatives, FalseNegatives):
     METRICS.add(_count)
 METRICS.classes["MeanMetricWrapper"] = MeanMetricWrapper

@@ -13,7 +13,7 @@ from fastembed_layer.metrics.counts import BELOW_ALL, Thresholds, as_pairs, chec
 Array = np.ndarray[Any, Any]
 
 
-class _ThresholdMetric(Metric):
+class ThresholdMetric(Metric):
     """A metric that counts at thresholds; `_counted` names the counts that it needs, which become its variables."""
 
     _counted: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class _ThresholdMetric(Metric):
         return {**super().get_config(), **options}
 
 
-class _Count(_ThresholdMetric):
+class _Count(ThresholdMetric):
     """One of the counts itself."""
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None):
@@ -129,7 +129,7 @@ class FalseNegatives(_Count):
     _counted = ("false_negatives",)
 
 
-class Precision(_ThresholdMetric):
+class Precision(ThresholdMetric):
     """The share of right answers among the positive predictions.
 
     Parameters
