@@ -246,6 +246,43 @@ def step_rowwise_lamb(weights: Array, slots: Slots, gradient: Array, numbers: Nu
     return weights - numbers["learning_rate"] * ratio * direction
 
 
+def step_outer_sgd(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``b = mu b + (1 - dampening) g; w -= lr b``, Nesterov's ``w -= lr (g + mu b)``; nothing is damped at first."""
+    share = 1 if step == 1 else 1 - numbers["dampening"]
+    slots["momentum_buffer"] = moved = numbers["momentum"] * slots["momentum_buffer"] + share * gradient
+    if numbers["nesterov"]:
+        moved = gradient + numbers["momentum"] * moved
+    return weights - numbers["learning_rate"] * moved
+
+
+def step_outer_adagrad(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``a += g^2; w -= lr / (1 + (t - 1) lr_decay) g / (sqrt(a) + eps)``."""
+    rate = numbers["learning_rate"] / (1 + (step - 1) * numbers["lr_decay"])
+    slots["sum"] = slots["sum"] + gradient**2
+    return weights - rate * gradient / (np.sqrt(slots["sum"]) + numbers["eps"])
+
+
+def step_outer_rmsprop(weights: Array, slots: Slots, gradient: Array, numbers: Numbers, step: int) -> Array:
+    """``v = rho v + (1 - rho) g^2; w -= lr g / (sqrt(v) + eps)``; the slots tell the centered and momentum forms."""
+    rho = numbers["alpha"]
+    slots["square_avg"] = variance = rho * slots["square_avg"] + (1 - rho) * gradient**2
+    if "grad_avg" in slots:
+        slots["grad_avg"] = rho * slots["grad_avg"] + (1 - rho) * gradient
+        variance = variance - slots["grad_avg"] ** 2
+    moved = gradient / (np.sqrt(variance) + numbers["eps"])
+    if "momentum_buffer" in slots:
+        slots["momentum_buffer"] = moved = numbers["momentum"] * slots["momentum_buffer"] + moved
+    return weights - numbers["learning_rate"] * moved
+
+
+def step_floor_adamax(weights: Array, slots: Slots, gradient: Array, numbers: Any, step: int) -> Array:
+    """``m += (g - m)(1 - b1); u = max(b2 u, |g| + eps); w -= lr m / ((1 - b1^t) u)``."""
+    beta_1, beta_2 = numbers["betas"]
+    slots["exp_avg"] = beta_1 * slots["exp_avg"] + (1 - beta_1) * gradient
+    slots["exp_inf"] = np.maximum(beta_2 * slots["exp_inf"], np.abs(gradient) + numbers["eps"])
+    return weights - numbers["learning_rate"] / (1 - beta_1**step) * slots["exp_avg"] / slots["exp_inf"]
+
+
 STEPS: dict[str, Step] = {
     "sgd": step_sgd,
     "momentum": step_momentum,
@@ -265,6 +302,14 @@ STEPS: dict[str, Step] = {
     "rowwise_adagrad": step_rowwise_adagrad,
     "rowwise_adam": step_rowwise_adam,
     "rowwise_lamb": step_rowwise_lamb,
+    "outer_momentum": step_outer_sgd,
+    "outer_nesterov": step_outer_sgd,
+    "outer_adagrad": step_outer_adagrad,
+    "outer_rmsprop": step_outer_rmsprop,
+    "outer_rmsprop_momentum": step_outer_rmsprop,
+    "outer_rmsprop_centered": step_outer_rmsprop,
+    "outer_rmsprop_centered_momentum": step_outer_rmsprop,
+    "floor_adamax": step_floor_adamax,
 }
 
 

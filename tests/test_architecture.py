@@ -30,12 +30,12 @@ FLOORS = (  # rooms: the folders and files at the top of the package
     {"losses", "optimizers"},
     {"metrics", "layers", "callbacks"},
     {"models"},
-    {"__init__"},
+    {"__init__", "torch"},
 )
 MOST_FLOORS = 9
 MOST_FILES_AT_THE_TOP = 12
 STRANGERS = {"backends.cpu": "backends.cuda", "backends.cuda": "backends.cpu"}
-HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda.library"}
+HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda.library", "torch": "torch"}
 EVERYWHERE = {"numpy", "tqdm"} | sys.stdlib_module_names
 NEVER_AT_IMPORT = {"numba", "llvmlite", "cupy", "tqdm", "torch", "tensorflow", "keras", "jax", "matplotlib"}
 IMPORTERS = ("import_module", "__import__")
@@ -157,7 +157,8 @@ def make_graph(modules: dict[str, Module], **kinds: bool) -> dict[str, set[str]]
     """The modules that each module imports."""
     graph = {}
     for name, module in modules.items():
-        targets = [found.target.removeprefix(PACKAGE + ".") for found in find_imports(module, **kinds)]
+        targets = [found.target for found in find_imports(module, **kinds)]
+        targets = [target.removeprefix(PACKAGE + ".") for target in targets if target.startswith(PACKAGE + ".")]
         graph[name] = {full if full in modules else full.rpartition(".")[0] for full in targets} & modules.keys()
     return graph
 

@@ -27,6 +27,7 @@ from fastembed_layer.optimizers import (
     RowwiseAdam,
     RowwiseLamb,
 )
+from fastembed_layer.optimizers.pytorch import AdagradFormula, AdamaxFormula, Formula, RMSpropFormula, SGDFormula
 from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
@@ -51,6 +52,14 @@ FORMS = {  # with sources, scales, argmax
     "argmax of one vector per bag": (True, False, True),
     "argmax of one scaled vector per bag": (True, True, True),
 }
+
+
+def make_formula(formula: type[Formula], **group: Any) -> Formula:
+    """One of PyTorch's optimizers with the hyper-parameters of a group."""
+    made = formula("lazy")
+    made.follow({"lr": 0.1, "weight_decay": 0.0} | group)
+    return made
+
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": SGD(0.1),
@@ -78,6 +87,14 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "rowwise_adagrad": RowwiseAdagrad(0.1),
     "rowwise_adam": RowwiseAdam(0.1, beta_1=0.8, beta_2=0.95),
     "rowwise_lamb": RowwiseLamb(0.1, beta_1=0.8, beta_2=0.95),
+    "outer_momentum": make_formula(SGDFormula, momentum=0.8, dampening=0.3, nesterov=False),
+    "outer_nesterov": make_formula(SGDFormula, momentum=0.8, dampening=0, nesterov=True),
+    "outer_adagrad": make_formula(AdagradFormula, lr_decay=0.1, eps=1e-3, initial_accumulator_value=0.1),
+    "outer_rmsprop": make_formula(RMSpropFormula, alpha=0.8, eps=1e-7, momentum=0, centered=False),
+    "outer_rmsprop_momentum": make_formula(RMSpropFormula, alpha=0.8, eps=1e-7, momentum=0.7, centered=False),
+    "outer_rmsprop_centered": make_formula(RMSpropFormula, alpha=0.8, eps=1e-3, momentum=0, centered=True),
+    "outer_rmsprop_centered_momentum": make_formula(RMSpropFormula, alpha=0.8, eps=1e-3, momentum=0.7, centered=True),
+    "floor_adamax": make_formula(AdamaxFormula, betas=(0.8, 0.95), eps=1e-3),
 }
 
 
@@ -107,8 +124,8 @@ def make_trained(rule: str, value: Array, step: int = 1) -> Trained:
     optimizer, random = OPTIMIZERS[rule], np.random.default_rng(len(rule))
     names = optimizer.slot_values()
     slots = {name: np.asarray(random.uniform(0.5, 1.0, slot_shape(rule, name, value))) for name in names}
-    if "average" in slots:  # the square of an average is never above the average of the squares
-        slots["average"] = slots["average"] / 3
+    for name in {"average", "grad_avg"} & set(slots):  # its square is never above the average of the squares
+        slots[name] = slots[name] / 3
     slots = {name: slot.astype(value.dtype) for name, slot in slots.items()}
     return Trained(Table(value.copy()), slots, optimizer.scalars(RATE, step))
 

@@ -328,7 +328,8 @@ def test_update_dense_applies_the_rule_to_every_element(
         parameter = Parameter(start.copy())
         memory = parameter.value
         slots = {
-            name: np.full(slot_shape(rule, name, start), 0.3 if name == "average" else 0.9, dtype) for name in names
+            name: np.full(slot_shape(rule, name, start), 0.3 if name in ("average", "grad_avg") else 0.9, dtype)
+            for name in names
         }
         rows, parts = (array.reshape(shape or (1,)) for array in (start, gradient))
         expected, expected_slots = reference.update_dense(rule, rows, slots, parts, numbers_of(rule, decay), 2)

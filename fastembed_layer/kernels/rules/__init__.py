@@ -14,6 +14,7 @@ from fastembed_layer.kernels.rules.adam import ADAM_RULES
 from fastembed_layer.kernels.rules.ftrl import FTRL_RULES
 from fastembed_layer.kernels.rules.lion import LION_RULES
 from fastembed_layer.kernels.rules.nadam import NADAM_RULES
+from fastembed_layer.kernels.rules.pytorch import PYTORCH_RULES
 from fastembed_layer.kernels.rules.rmsprop import RMSPROP_RULES
 from fastembed_layer.kernels.rules.row_rule import RowRule
 from fastembed_layer.kernels.rules.rowwise_lamb import ROWWISE_LAMB_RULES
@@ -30,6 +31,7 @@ ROW_RULES: dict[str, RowRule] = {
     **ROWWISE_LAMB_RULES,
     **LION_RULES,
     **FTRL_RULES,
+    **PYTORCH_RULES,
 }
 
 
