@@ -76,6 +76,7 @@ class Loss(StrictArguments):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `per_sample(y_true, y_pred)`.")
 
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """Return the loss of every sample, unweighted; nothing is recorded.
 
@@ -139,6 +140,7 @@ class Loss(StrictArguments):
         value, pull_back = self._evaluate(y_true, y_pred, sample_weight, mask)
         return value, pull_back(np.ones_like(value))
 
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def _evaluate(
         self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any
     ) -> tuple[Array, Callable[[Array], Array]]:
@@ -156,10 +158,10 @@ class Loss(StrictArguments):
                 )
             scale = np.asarray(d_loss * factors, gradient.dtype)
             scale = scale.reshape(scale.shape + (1,) * (gradient.ndim - scale.ndim))
-            return np.asarray(np.moveaxis(gradient * scale, -1, self.axis), given.dtype).reshape(given.shape)
+            scaled = gradient * scale if self.axis == -1 else np.moveaxis(gradient * scale, -1, self.axis)
+            return np.asarray(scaled, given.dtype).reshape(given.shape)
 
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self._reduce(losses, factors).astype(self._dtype or predictions.dtype), pull_back
+        return self._reduce(losses, factors).astype(self._dtype or predictions.dtype), pull_back
 
     def prepare(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         """Return targets and predictions of fitting ranks, in the dtype of the arithmetic, with `axis` last."""
@@ -177,7 +179,6 @@ class Loss(StrictArguments):
             targets = np.moveaxis(targets, self.axis, -1)
         return targets, np.moveaxis(predictions, self.axis, -1)
 
-    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def _compare(self, targets: Array, predictions: Array) -> tuple[Array, Array | None]:
         """Return the loss of every sample and its gradient; None where a subclass has only values."""
         kind = type(self)

@@ -118,13 +118,14 @@ class AUC(Metric):
         """
         targets, scores, weights = as_pairs(y_true, y_pred, sample_weight, mask)
         scores = scores.astype(self.float_dtype or np.float32)
-        scores = sigmoid(scores) if self.from_logits else scores.clip(0, 1)
+        scores = sigmoid(scores) if self.from_logits else scores
         if self.multi_label:
             self._check_labels(scores.shape)
         elif self.label_weights is not None:
-            weights = weights * _spread(self.label_weights, scores.shape)
+            spread = _spread(self.label_weights, scores.shape)
+            weights = spread if weights is None else weights * spread
         if not self.multi_label:
-            targets, scores, weights = (one.reshape(-1, 1) for one in (targets, scores, weights))
+            targets, scores = targets.reshape(-1, 1), scores.reshape(-1, 1)
         counts = self._thresholds.count(targets, scores, weights, scores.dtype)
         for name, count in zip(Counts._fields, counts, strict=True):
             getattr(self, name).assign_add(count if self.multi_label else count[:, 0])

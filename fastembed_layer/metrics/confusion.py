@@ -46,8 +46,9 @@ class ThresholdMetric(Metric):
         if self.top_k is not None:
             scores = keep_top_k(scores, self.top_k)
         if self.class_id is not None:
-            targets, scores, weights = (_take_class(one, self.class_id) for one in (targets, scores, weights))
-        targets, scores, weights = (one.reshape(-1, 1) for one in (targets, scores, weights))
+            targets, scores = _take_class(targets, self.class_id), _take_class(scores, self.class_id)
+            weights = None if weights is None else _take_class(weights, self.class_id)
+        targets, scores = targets.reshape(-1, 1), scores.reshape(-1, 1)
         counts = self._thresholds.count(targets, scores, weights, self.float_dtype or np.float32)
         for name in self._counted:
             getattr(self, name).assign_add(getattr(counts, name)[:, 0])

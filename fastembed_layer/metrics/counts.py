@@ -36,40 +36,43 @@ class Thresholds:
         inner = np.clip(self.values, 0, 1)
         even = np.arange(len(inner), dtype=np.float32) / max(len(inner) - 1, 1)
         self.are_even = len(inner) >= 3 and bool(np.allclose(inner, even, atol=EPSILON))
-        self.reach_out = self.values[0] < 0  # below 0 and above 1, so that all predictions are above the first
+        self.reach_out = (
+            self.values[0] < 0 and self.values[-1] > 1
+        )  # all predictions are between the first and the last
+        self._sorted = np.sort(self.values)
+        self._order = np.argsort(np.argsort(self.values, kind="stable"))
 
-    def count_below(self, scores: Array, dtype: Any) -> Array:
+    def count_below(self, scores: Array) -> Array:
         """Return how many of the sorted thresholds are below each prediction; all of them are below NaN."""
-        rounded = scores.astype(dtype)
-        if not self.are_even:
-            return np.searchsorted(np.sort(np.asarray(self.values, dtype)), rounded.ravel()).reshape(rounded.shape)
-        steps = np.ceil(np.nan_to_num(rounded.clip(0, 1)) * rounded.dtype.type(len(self.values) - 1))
-        below = np.maximum(steps, 1) if self.reach_out else steps
-        return np.where(np.isnan(rounded), len(self.values), below).astype(np.int64)
+        if self.are_even:
+            steps = np.ceil(np.clip(scores, 0, 1) * scores.dtype.type(len(self.values) - 1))
+            steps = np.maximum(steps, 1) if self.reach_out else steps
+            return np.nan_to_num(steps, nan=len(self.values)).astype(np.int64)
+        bounded = np.clip(scores, 0, 1) if self.reach_out else scores
+        return np.searchsorted(self._sorted.astype(scores.dtype), bounded.ravel()).reshape(scores.shape)
 
-    def count(self, targets: Array, scores: Array, weights: Array, dtype: Any) -> Counts:
+    def count(self, targets: Array, scores: Array, weights: Array | None, dtype: Any) -> Counts:
         """Return the counts of matrices with one column for each label that is counted by itself."""
-        below = self.count_below(scores, dtype)
-        weights = np.where(np.isnan(scores), np.nan, weights)
-        positives = self._count_from_above(below, weights * targets)
-        negatives = self._count_from_above(below, weights * ~targets)
-        order = np.argsort(np.argsort(self.values, kind="stable"))
-        true, false = positives[1:][order], negatives[1:][order]
-        return Counts(true, false, negatives[0] - false, positives[0] - true)
-
-    def _count_from_above(self, below: Array, weights: Array) -> Array:
-        """Return for k = 0, 1, ... the weight of the predictions that at least k thresholds are below."""
-        n_labels, size = below.shape[1], len(self.values) + 1
-        cells = below * n_labels + np.arange(n_labels)
-        found = np.bincount(cells.ravel(), weights.ravel(), size * n_labels).reshape(size, n_labels)
-        return np.asarray(np.cumsum(found[::-1], axis=0)[::-1])
+        rounded, n_labels, size = scores.astype(dtype, copy=False), scores.shape[1], len(self.values) + 1
+        is_nan = np.isnan(rounded)
+        if is_nan.any():
+            weights = np.where(is_nan, np.nan, 1 if weights is None else weights)
+        cells = self.count_below(rounded) * 2 + targets
+        cells = cells if n_labels == 1 else cells * n_labels + np.arange(n_labels)
+        flat = None if weights is None else weights.ravel()
+        found = np.bincount(cells.ravel(), flat, 2 * size * n_labels).reshape(size, 2, n_labels)
+        # Row k holds the weight of the negatives and positives that at least k thresholds are below.
+        reached = np.cumsum(found[::-1], axis=0, dtype=np.float64)[::-1]
+        false, true = reached[1:][self._order].swapaxes(0, 1)
+        return Counts(true, false, reached[0, 0] - false, reached[0, 1] - true)
 
 
-def as_pairs(y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Array, Array, Array]:
-    """Return booleans, predictions and weights of one shape."""
+def as_pairs(y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Array, Array, Array | None]:
+    """Return booleans, predictions and weights of one shape; None where all weights are 1."""
     targets, scores = align_ranks(as_numbers("y_true", y_true), as_numbers("y_pred", y_pred))
     check_same_shape(targets, scores)
-    weights = combine_weights(targets.shape, sample_weight, mask)
+    is_weighted = sample_weight is not None or mask is not None
+    weights = combine_weights(targets.shape, sample_weight, mask) if is_weighted else None
     return targets.astype(bool), scores if scores.dtype.kind == "f" else scores.astype(np.float32), weights
 
 

@@ -65,11 +65,17 @@ class Variable(NDArrayOperatorsMixin):
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
-        self.assign(self.value + np.asarray(value))
+        self._take(self.value + np.asarray(value))
 
     def assign_sub(self, value: Any) -> None:
         """Subtract from the value."""
-        self.assign(self.value - np.asarray(value))
+        self._take(self.value - np.asarray(value))
+
+    def _take(self, value: Any) -> None:
+        """Keep an array that nobody else has."""
+        if np.shape(value) != self.shape:
+            self.assign(value)  # which says what is wrong
+        self._overwrite(np.asarray(value, self.dtype))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype)
