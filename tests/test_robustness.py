@@ -248,7 +248,7 @@ for rule in sys.argv[1:]:
 from fastembed_layer.kernels.gather import gather_rows
 from fastembed_layer.kernels.rules import RULES
 row = layer(np.array([1]))[0]
-kernels = [gather_rows, *(RULES[rule].update_rows for rule in sys.argv[1:])]
+kernels = [gather_rows.at(0), *(RULES[rule].update_rows.at(0) for rule in sys.argv[1:])]
 hits = [sum(kernel.stats.cache_hits.values()) for kernel in kernels]
 misses = [sum(kernel.stats.cache_misses.values()) for kernel in kernels]
 print(json.dumps({"row": row.tolist(), "hits": hits, "misses": misses}))

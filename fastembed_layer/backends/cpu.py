@@ -19,6 +19,7 @@ from fastembed_layer.backends.launch import (
     compile_ahead,
     first_bad,
     grain_of,
+    known_width,
     launch,
     make_scratch,
     raise_for_bad_id,
@@ -48,7 +49,8 @@ class CpuBackend(CpuMemory, Backend):
     @see_no_step_half_done
     def gather_rows(self, table: TableState, ids: Array, out: Array | None = None) -> Array:
         rows = _checked_out(out, (len(ids), table.output_dim), table.dtype)
-        _look_up(table, gather_rows, ids, (ids, rows), len(ids), grain_of(table.array, _count_read(table)))
+        kernel, grain = gather_rows.at(known_width(table.array)), grain_of(table.array, _count_read(table))
+        _look_up(table, kernel, ids, (ids, rows), len(ids), grain)
         return rows
 
     @see_no_step_half_done
@@ -64,7 +66,8 @@ class CpuBackend(CpuMemory, Backend):
         out = borrow_array((len(offsets) - 1, table.output_dim), table.dtype)
         divisors = np.empty(len(out), table.dtype) if divisors is None else divisors
         arguments = (ids, offsets, scales, DIVISORS[combiner], out, divisors)
-        _look_up(table, gather_bags, ids, arguments, len(out), _bag_grain(table, ids, len(out)))
+        kernel = gather_bags.at(known_width(table.array))
+        _look_up(table, kernel, ids, arguments, len(out), _bag_grain(table, ids, len(out)))
         return out
 
     @see_no_step_half_done
@@ -239,8 +242,11 @@ def _look_up(table: TableState, kernel: Kernel, ids: Array, arguments: tuple[Any
     if idle_rule is None:
         bad = launch(kernel, (table.array, *arguments), size, grain)
     else:
-        scratch = None if kernel is gather_rows else make_scratch(table, 1, size, grain)  # that one moves them in `out`
-        twin = getattr(idle_rule, kernel.__name__)
+        twin, scratch = getattr(idle_rule, kernel.__name__), None
+        if twin is idle_rule.gather_rows:  # it moves them in `out`
+            twin = twin.at(known_width(table.array))
+        else:
+            scratch = make_scratch(table, 1, size, grain)
         bad = launch(twin, (*_idle_state(table), *arguments), size, grain, scratch)
     raise_for_bad_id(bad, ids, table.input_dim)
 
@@ -248,8 +254,8 @@ def _look_up(table: TableState, kernel: Kernel, ids: Array, arguments: tuple[Any
 def _update_kernel(table: TableState, rule: str, slots: Sequence[Array]) -> tuple[Kernel, tuple[Any, ...]]:
     """Return the kernel of a step, with its first arguments: the rule's own, or its twin that moves idle rows."""
     if table.idle is None:
-        return RULES[rule].update_rows, ((table.array, *slots), _factors(table))
-    return IDLE_RULES[table.idle.rule].update_rows, _idle_state(table)
+        return RULES[rule].update_rows.at(known_width(table.array)), ((table.array, *slots), _factors(table))
+    return IDLE_RULES[table.idle.rule].update_rows.at(known_width(table.array)), _idle_state(table)
 
 
 def _moving_rule(table: TableState) -> IdleRule | None:

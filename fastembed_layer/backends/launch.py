@@ -14,6 +14,9 @@ from fastembed_layer.kernels.threads import BYTES_PER_THREAD, get_threads, run_p
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]
 
+LARGE_TABLE = 1 << 24  # bytes
+WIDEST_ROW = 1024  # bytes
+
 
 def launch(
     kernel: Kernel, arguments: tuple[Any, ...], size: int, grain: int, scratch: Scratch | None = None
@@ -72,6 +75,15 @@ _compiled: set[tuple[Kernel, tuple[Any, ...]]] = set()
 def make_scratch(table: Any, count: int, size: int, grain: int) -> Scratch:
     """Return work space of `count` rows of a table for each thread of a launch."""
     return Scratch(count, table.output_dim, table.dtype, max(1, min(get_threads(), size // grain)))
+
+
+def known_width(table: Array) -> int:
+    """Return the number of columns for which kernels are compiled; 0, for any number, where it does not pay.
+
+    Each width is a compilation of its own, so it is for tables that no cache holds; and a row has to fit the registers.
+    """
+    is_worth_it = table.nbytes >= LARGE_TABLE and table.strides[0] <= WIDEST_ROW
+    return table.shape[1] if is_worth_it else 0
 
 
 def grain_of(matrix: Array, count: int = 1) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from fastembed_layer.kernels.group import source_of
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, BAG_AHEAD, prefetch_rows
+from fastembed_layer.kernels.rows import add_row, add_scaled_row, by_width, no_row, store_row
 from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at
 
 BLOCK = 8  # products that are summed side by side: one sum alone waits for itself
@@ -48,33 +49,70 @@ def divide_bag(total: Any, divisor: Any) -> Any:
 
 
 @inlined
-def is_row(table: Any, ids: Any, position: Any) -> Any:
+def is_row(table: Any, ids: Any, position: Any, width: Any) -> Any:
     """Tell whether an id is a row, and prefetch the row that is needed some positions later."""
     if position + BAG_AHEAD < len(ids):
-        prefetch_rows((table,), ids[position + BAG_AHEAD])
+        prefetch_rows((table,), ids[position + BAG_AHEAD], width)
     return 0 <= ids[position] < table.shape[0]
 
 
-@kernel
-def gather_bags(
-    table: Any, ids: Any, offsets: Any, scales: Any, divide_by: int, out: Any, divisors: Any, begin: int, end: int
-) -> int:
-    """Sum the rows of each bag of one range in the order of their positions, and divide the sums.
+@by_width
+def gather_bags(width: int) -> Any:
+    """Build the bag lookup of rows of one width."""
 
-    Returns the first position whose id is not a row, where the summing stops, or -1.
-    """
-    for bag in range(begin, end):
-        total, position, after = out[bag], offsets[bag], offsets[bag + 1]
-        total[:] = 0
-        while position < after:
-            stop = min(position + STRETCH, after)
-            for nearest in range(position, stop):
-                if not is_row(table, ids, nearest):
-                    return nearest
-            add_rows(total, table, None, ids, scales, position, stop)
-            position = stop
-        divisors[bag] = measure_bag(scales, offsets[bag], after, divide_by)
-        divide_bag(total, divisors[bag])
+    @kernel
+    def gather_bags(
+        table: Any, ids: Any, offsets: Any, scales: Any, divide_by: int, out: Any, divisors: Any, begin: int, end: int
+    ) -> int:
+        """Sum the rows of each bag of one range in the order of their positions, and divide the sums.
+
+        Returns the first position whose id is not a row, where the summing stops, or -1.
+        """
+        for bag in range(begin, end):
+            first, after = offsets[bag], offsets[bag + 1]
+            if width:
+                bad = sum_known_bag(no_row(out, width), table, ids, scales, out, bag, first, after)
+            else:
+                bad = sum_bag(table, ids, scales, out[bag], first, after)
+            if bad >= 0:
+                return bad
+            divisors[bag] = measure_bag(scales, first, after, divide_by)
+            divide_bag(out[bag], divisors[bag])
+        return -1
+
+    return gather_bags
+
+
+@inlined
+def sum_bag(table: Any, ids: Any, scales: Any, total: Any, position: Any, after: Any) -> Any:
+    """Write the sum of the rows of a bag; the first position whose id is not a row, or -1."""
+    total[:] = 0
+    while position < after:
+        stop = min(position + STRETCH, after)
+        for nearest in range(position, stop):
+            if not is_row(table, ids, nearest, 0):
+                return nearest
+        add_rows(total, table, None, ids, scales, position, stop)
+        position = stop
+    return -1
+
+
+@inlined
+def sum_known_bag(total: Any, table: Any, ids: Any, scales: Any, out: Any, bag: Any, first: Any, after: Any) -> Any:
+    """Do the same for rows whose width is known; `total` is a row of zeros, and stays in registers."""
+    position = first
+    while position < after:
+        stop = min(position + STRETCH, after)
+        for nearest in range(position, stop):
+            if not is_row(table, ids, nearest, total):
+                return nearest
+        for nearest in range(position, stop):
+            if scales is None:
+                total = add_row(total, table, ids[nearest])
+            elif scales[nearest] != 0:  # what is left out counts for nothing, even where it is NaN
+                total = add_scaled_row(total, table, ids[nearest], scales[nearest])
+        position = stop
+    store_row(total, out, bag)
     return -1
 
 
@@ -138,7 +176,7 @@ def gather_max(
             clear_max(out[bag], argmax, bag)
         for position in range(first, offsets[bag + 1]):
             if position + BAG_AHEAD < len(ids):
-                prefetch_rows((table,), ids[position + BAG_AHEAD])
+                prefetch_rows((table,), ids[position + BAG_AHEAD], 0)
             row_id = ids[position]
             if row_id < 0 or row_id >= input_dim:
                 return position
@@ -196,7 +234,7 @@ def dot_rows(
     input_dim = table.shape[0]
     for position in range(begin, end):
         if position + AHEAD < end:
-            prefetch_rows((table,), ids[position + AHEAD])
+            prefetch_rows((table,), ids[position + AHEAD], 0)
         row_id = ids[position]
         if row_id < 0 or row_id >= input_dim:
             return position

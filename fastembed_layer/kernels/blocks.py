@@ -33,7 +33,7 @@ class _BlockModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, block, ir.VectorType(element, block.lanes))
 
 
-def _point_to(context: Any, builder: Any, array_type: Any, arguments: Any, block: Any) -> Any:
+def point_to(context: Any, builder: Any, array_type: Any, arguments: Any, block: Any) -> Any:
     """The address of a block of a C-contiguous matrix or vector; `arguments` are the array and an index for each axis.
 
     The index arithmetic is written out because numba's wraps negative indices around.
@@ -47,6 +47,14 @@ def _point_to(context: Any, builder: Any, array_type: Any, arguments: Any, block
     return builder.inttoptr(start, context.get_value_type(block).as_pointer())
 
 
+def spread(builder: Any, number: Any, lanes: int) -> Any:
+    """A vector of one number."""
+    order = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+    one = ir.VectorType(number.type, 1)
+    single = builder.insert_element(ir.Constant(one, ir.Undefined), number, ir.IntType(32)(0))
+    return builder.shuffle_vector(single, ir.Constant(one, ir.Undefined), order)
+
+
 def _make_load(nbytes: int) -> Any:
     """Build the intrinsic that loads a block of so many bytes, or of one element for 0."""
 
@@ -56,7 +64,7 @@ def _make_load(nbytes: int) -> Any:
         block = BlockType(vector.dtype, max(1, 8 * nbytes // vector.dtype.bitwidth))
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = _point_to(context, builder, signature.args[0], arguments, block)
+            pointer = point_to(context, builder, signature.args[0], arguments, block)
             return builder.load(pointer, align=vector.dtype.bitwidth // 8)
 
         return block(vector, types.intp), generate
@@ -72,7 +80,7 @@ def _store_block(typing_context: Any, block: Any, vector: Any, column: Any) -> A
     """Write a block to a vector, from a column on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _point_to(context, builder, signature.args[1], arguments[1:], block)
+        pointer = point_to(context, builder, signature.args[1], arguments[1:], block)
         builder.store(arguments[0], pointer, align=block.element.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -84,7 +92,7 @@ def _add_to_block(typing_context: Any, block: Any, matrix: Any, row_id: Any, col
     """Return the sum of a block and the part of a row that begins at a column."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _point_to(context, builder, signature.args[1], arguments[1:], block)
+        pointer = point_to(context, builder, signature.args[1], arguments[1:], block)
         row = builder.load(pointer, align=block.element.bitwidth // 8)
         return builder.fadd(arguments[0], row)
 
@@ -96,12 +104,9 @@ def _add_scaled_to_block(typing_context: Any, block: Any, matrix: Any, row_id: A
     """Return the sum of a block and a part of a row times a number, as fused multiply-add where there is one."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _point_to(context, builder, signature.args[1], arguments[1:4], block)
+        pointer = point_to(context, builder, signature.args[1], arguments[1:4], block)
         row = builder.load(pointer, align=block.element.bitwidth // 8)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), block.lanes), None)
-        one = ir.VectorType(arguments[4].type, 1)
-        single = builder.insert_element(ir.Constant(one, ir.Undefined), arguments[4], ir.IntType(32)(0))
-        factor = builder.shuffle_vector(single, ir.Constant(one, ir.Undefined), lanes)
+        factor = spread(builder, arguments[4], block.lanes)
         return builder.fadd(arguments[0], builder.fmul(factor, row, flags=["contract"]), flags=["contract"])
 
     return block(block, matrix, types.intp, types.intp, block.element), generate

@@ -16,10 +16,11 @@ from fastembed_layer.kernels.group import end_segment, first_segment, key_id
 from fastembed_layer.kernels.idle import copy_row, shrink_idle, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
+from fastembed_layer.kernels.rows import by_width, no_row
 from fastembed_layer.kernels.rules import ROW_RULES
 from fastembed_layer.kernels.rules.row_rule import RowRule
 from fastembed_layer.kernels.sums import add_scaled, scale_at
-from fastembed_layer.kernels.update import step_row, sum_segment
+from fastembed_layer.kernels.update import step_row, sum_known_segment, sum_segment
 
 
 @inlined
@@ -41,24 +42,28 @@ def write_moved(move_idle: Any, state: Any, idle: Any, factors: Any, row_id: Any
     return True
 
 
-def make_gather_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
+def make_gather_rows(move_idle: Callable[..., None]) -> by_width:
     """Build the lookup of one rule: idle rows are brought up to date on the way to the output."""
 
-    @kernel
-    def gather_rows(state: Any, idle: Any, factors: Any, ids: Any, out: Any, begin: int, end: int) -> int:
-        """Write the present value of ``table[ids[p]]`` to ``out[p]``; the table is not written.
+    @by_width
+    def gather_rows(width: int) -> Any:
+        @kernel
+        def gather_rows(state: Any, idle: Any, factors: Any, ids: Any, out: Any, begin: int, end: int) -> int:
+            """Write the present value of ``table[ids[p]]`` to ``out[p]``; the table is not written.
 
-        Returns the first position whose id is not a row, where the writing stops, or -1.
-        """
-        for position in range(begin, end):
-            if position + AHEAD < end:
-                prefetch_rows((*state, idle[0]), ids[position + AHEAD])
-            row_id = ids[position]
-            if row_id < 0 or row_id >= state[0].shape[0]:
-                return position
-            if not write_moved(move_idle, state, idle, factors, row_id, out[position]):
-                copy_row(state[0][row_id], out[position])
-        return -1
+            Returns the first position whose id is not a row, where the writing stops, or -1.
+            """
+            for position in range(begin, end):
+                if position + AHEAD < end:
+                    prefetch_rows((*state, idle[0]), ids[position + AHEAD], width)
+                row_id = ids[position]
+                if row_id < 0 or row_id >= state[0].shape[0]:
+                    return position
+                if not write_moved(move_idle, state, idle, factors, row_id, out[position]):
+                    copy_row(state[0][row_id], out[position])
+            return -1
+
+        return gather_rows
 
     return gather_rows
 
@@ -80,7 +85,7 @@ def make_gather_bags(move_idle: Callable[..., None]) -> Callable[..., Any]:
             total[:] = 0
             for position in range(offsets[bag], offsets[bag + 1]):
                 if position + AHEAD < len(ids):
-                    prefetch_rows((*state, idle[0]), ids[position + AHEAD])
+                    prefetch_rows((*state, idle[0]), ids[position + AHEAD], 0)
                 row_id = ids[position]
                 if row_id < 0 or row_id >= state[0].shape[0]:
                     return position
@@ -108,7 +113,7 @@ def make_gather_max(move_idle: Callable[..., None]) -> Callable[..., Any]:
                 clear_max(out[bag], argmax, bag)
             for position in range(first, offsets[bag + 1]):
                 if position + AHEAD < len(ids):
-                    prefetch_rows((*state, idle[0]), ids[position + AHEAD])
+                    prefetch_rows((*state, idle[0]), ids[position + AHEAD], 0)
                 row_id = ids[position]
                 if row_id < 0 or row_id >= state[0].shape[0]:
                     return position
@@ -131,7 +136,7 @@ def make_dot_rows(move_idle: Callable[..., None]) -> Callable[..., Any]:
         """Do what `bags.dot_rows` does, with the present values of the rows; the table is not written."""
         for position in range(begin, end):
             if position + AHEAD < end:
-                prefetch_rows((*state, idle[0]), ids[position + AHEAD])
+                prefetch_rows((*state, idle[0]), ids[position + AHEAD], 0)
             row_id = ids[position]
             if row_id < 0 or row_id >= state[0].shape[0]:
                 return position
@@ -161,30 +166,37 @@ def catch_up(
 
 def make_update_rows(
     update_row: Callable[..., None], move_idle: Callable[..., None], decay_slots: Callable[..., None]
-) -> Callable[..., Any]:
+) -> by_width:
     """Build the update of one rule: idle steps and the new step in one pass over the row."""
 
-    @kernel
-    def update_rows(
-        state: Any, idle: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, argmax: Any,
-        bag_positions: Any, scalars: Any, decay_factor: Any, total: Any, moved: Any, begin: int, end: int,
-    ) -> None:  # fmt: skip
-        """Sum the gradients of each row of one range in `total`, bring the row up to date, and apply the step."""
-        last_steps, series, base, now, shrink, constants = idle
-        position = first_segment(keys, begin)
-        while position < end:
-            row_id = key_id(keys[position])
-            after = end_segment(keys, position)
-            sum_segment(
-                total, (*state, last_steps), keys, values, sources, scales, argmax, bag_positions, position, after
-            )
-            last = last_steps[row_id]
-            if last >= 0 and last < now:
-                gap = measure_gap(last, now, series, base, shrink)
-                catch_up(move_idle, decay_slots, state, row_id, gap, series, constants, factors, moved)
-            step_row(update_row, state, row_id, total, scalars, decay_factor, factors, moved)
-            last_steps[row_id] = now + 1
-            position = after
+    @by_width
+    def update_rows(width: int) -> Any:
+        @kernel
+        def update_rows(
+            state: Any, idle: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, argmax: Any,
+            bag_positions: Any, scalars: Any, decay_factor: Any, total: Any, moved: Any, begin: int, end: int,
+        ) -> None:  # fmt: skip
+            """Sum the gradients of each row of one range in `total`, bring the row up to date, and apply the step."""
+            last_steps, series, base, now, shrink, constants = idle
+            ahead = (*state, last_steps)
+            position = first_segment(keys, begin)
+            while position < end:
+                row_id = key_id(keys[position])
+                after = end_segment(keys, position)
+                if width and argmax is None:
+                    row = no_row(total, width)
+                    sum_known_segment(row, total, ahead, keys, values, sources, scales, position, after)
+                else:
+                    sum_segment(total, ahead, keys, values, sources, scales, argmax, bag_positions, position, after)
+                last = last_steps[row_id]
+                if last >= 0 and last < now:
+                    gap = measure_gap(last, now, series, base, shrink)
+                    catch_up(move_idle, decay_slots, state, row_id, gap, series, constants, factors, moved)
+                step_row(update_row, state, row_id, total, scalars, decay_factor, factors, moved)
+                last_steps[row_id] = now + 1
+                position = after
+
+        return update_rows
 
     return update_rows
 
@@ -210,11 +222,11 @@ class IdleRule(NamedTuple):
     """The kernels of one rule; `moves` tells whether idle rows move without weight decay too."""
 
     moves: bool
-    gather_rows: Callable[..., Any]
+    gather_rows: by_width
     gather_bags: Callable[..., Any]
     gather_max: Callable[..., Any]
     dot_rows: Callable[..., Any]
-    update_rows: Callable[..., Any]
+    update_rows: by_width
     finish_rows: Callable[..., Any]
 
 

@@ -13,6 +13,7 @@ from fastembed_layer.kernels.group import end_segment, first_segment, key_id, ke
 from fastembed_layer.kernels.idle import copy_row, scale_row, take_share
 from fastembed_layer.kernels.jit import inlined, kernel
 from fastembed_layer.kernels.prefetch import AHEAD, prefetch_rows
+from fastembed_layer.kernels.rows import add_row, add_scaled_row, by_width, no_row, store_vector
 from fastembed_layer.kernels.sums import STRETCH, add_rows, scale_at
 
 
@@ -26,13 +27,13 @@ def add_won(total: Any, vector: Any, argmax_row: Any, bag_position: Any, scales:
 
 
 @inlined
-def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: Any) -> Any:
+def prefetch_step(state: Any, keys: Any, values: Any, sources: Any, position: Any, row: Any) -> Any:
     """Ask for the rows that the key `AHEAD` positions further will need."""
     if position + AHEAD < len(keys):
         key = keys[position + AHEAD]
-        prefetch_rows((values,), source_of(sources, key_position(key)))
+        prefetch_rows((values,), source_of(sources, key_position(key)), row)
         if state is not None and key_id(key) != key_id(keys[position + AHEAD - 1]):
-            prefetch_rows(state, key_id(key))
+            prefetch_rows(state, key_id(key), row)
 
 
 @inlined
@@ -45,7 +46,7 @@ def sum_segment(
     while begin < end:
         stop = min(begin + STRETCH, end)
         for position in range(begin, stop):
-            prefetch_step(state, keys, values, sources, position)
+            prefetch_step(state, keys, values, sources, position, 0)
         if argmax is None:
             add_rows(total, values, keys, sources, scales, begin, stop)
         else:
@@ -54,6 +55,25 @@ def sum_segment(
                 source = source_of(sources, entry)
                 add_won(total, values[source], argmax[source], bag_positions[entry], scales, entry)
         begin = stop
+
+
+@inlined
+def sum_known_segment(
+    row: Any, total: Any, state: Any, keys: Any, values: Any, sources: Any, scales: Any, begin: Any, end: Any
+) -> Any:
+    """Do the same for rows whose width is known; `row` is one of zeros, and stays in registers."""
+    while begin < end:
+        stop = min(begin + STRETCH, end)
+        for position in range(begin, stop):
+            prefetch_step(state, keys, values, sources, position, row)
+        for position in range(begin, stop):
+            entry = key_position(keys[position])
+            if scales is None:
+                row = add_row(row, values, source_of(sources, entry))
+            elif scales[entry] != 0:  # what is left out counts for nothing, even where it is NaN
+                row = add_scaled_row(row, values, source_of(sources, entry), scales[entry])
+        begin = stop
+    store_vector(row, total)
 
 
 @kernel
@@ -96,22 +116,30 @@ def step_row(
     take_share(before, factors, row_id, state[0][row_id])
 
 
-def make_update_rows(update_row: Callable[..., None]) -> Callable[..., None]:
+def make_update_rows(update_row: Callable[..., None]) -> by_width:
     """Build the `update_rows` kernel of one optimizer from its row function."""
 
-    @kernel
-    def update_rows(
-        state: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, argmax: Any, bag_positions: Any,
-        scalars: Any, decay_factor: Any, total: Any, before: Any, begin: int, end: int,
-    ) -> None:  # fmt: skip
-        """Sum the gradients of each row of one range in `total`, decay the row, apply the step."""
-        position = first_segment(keys, begin)
-        while position < end:
-            row_id = key_id(keys[position])
-            after = end_segment(keys, position)
-            sum_segment(total, state, keys, values, sources, scales, argmax, bag_positions, position, after)
-            step_row(update_row, state, row_id, total, scalars, decay_factor, factors, before)
-            position = after
+    @by_width
+    def update_rows(width: int) -> Any:
+        @kernel
+        def update_rows(
+            state: Any, factors: Any, keys: Any, values: Any, sources: Any, scales: Any, argmax: Any,
+            bag_positions: Any, scalars: Any, decay_factor: Any, total: Any, before: Any, begin: int, end: int,
+        ) -> None:  # fmt: skip
+            """Sum the gradients of each row of one range in `total`, decay the row, apply the step."""
+            position = first_segment(keys, begin)
+            while position < end:
+                row_id = key_id(keys[position])
+                after = end_segment(keys, position)
+                if width and argmax is None:
+                    row = no_row(total, width)
+                    sum_known_segment(row, total, state, keys, values, sources, scales, position, after)
+                else:
+                    sum_segment(total, state, keys, values, sources, scales, argmax, bag_positions, position, after)
+                step_row(update_row, state, row_id, total, scalars, decay_factor, factors, before)
+                position = after
+
+        return update_rows
 
     return update_rows
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import optimizers
+from fastembed_layer.backends.launch import LARGE_TABLE
+from fastembed_layer.checks import check_dimension
 from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_bag import EmbeddingBag
 from fastembed_layer.tape import GradientTape
@@ -16,7 +18,7 @@ ROWS, COLUMNS = 4, 2
 BESIDE_THE_UPDATE = ("gradient_accumulation_steps", "loss_scale_factor", "use_ema")
 
 
-def warmup(*identifiers: Any, dtype: str = "float32") -> float:
+def warmup(*identifiers: Any, dtype: str = "float32", output_dim: int | None = None) -> float:
     """Compile the kernels of lookups, bags and updates, or load them from the cache on disk.
 
     What is compiled is kept on disk where there is a writable place, so that later processes load it. Call this before
@@ -29,6 +31,8 @@ def warmup(*identifiers: Any, dtype: str = "float32") -> float:
         lookups are compiled.
     dtype : {"float32", "float64"}
         Type of the tables.
+    output_dim : int, optional
+        Number of columns of large tables, 16 MiB and more, whose kernels are compiled for it.
 
     Returns
     -------
@@ -49,7 +53,10 @@ def warmup(*identifiers: Any, dtype: str = "float32") -> float:
     """
     start = time.perf_counter()
     copies = [_copy(identifier) for identifier in identifiers]
-    layers = [make(ROWS, COLUMNS, dtype=dtype, device="cpu:0") for make in (Embedding, EmbeddingBag)]
+    layers = [
+        make(*_shape(output_dim), embeddings_initializer="zeros", dtype=dtype, device="cpu:0")
+        for make in (Embedding, EmbeddingBag)
+    ]
     for layer in layers:
         for id_type in (np.int32, np.int64):
             ids = np.zeros((1, 2), id_type)
@@ -57,6 +64,13 @@ def warmup(*identifiers: Any, dtype: str = "float32") -> float:
             for optimizer in copies:
                 _take_steps(layer, ids, optimizer)
     return time.perf_counter() - start
+
+
+def _shape(output_dim: int | None) -> tuple[int, int]:
+    """The shape of a small table, or of the smallest that counts as large; of its zeros few take up memory."""
+    if output_dim is None:
+        return ROWS, COLUMNS
+    return LARGE_TABLE // (4 * check_dimension(output_dim, "output_dim")) + 1, output_dim
 
 
 def _copy(identifier: Any) -> optimizers.Optimizer:

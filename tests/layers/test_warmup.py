@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from fastembed_layer import warmup
+from fastembed_layer.kernels.gather import gather_rows
+from fastembed_layer.kernels.rules import RULES
 from fastembed_layer.optimizers import SGD, Adam
 
 COUNT_COMPILATIONS = """
@@ -58,3 +60,11 @@ def test_it_leaves_the_optimizer_alone_and_returns_the_time() -> None:
 def test_what_is_no_optimizer_is_refused(arguments: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         warmup(*arguments)
+
+
+def test_kernels_of_large_tables_are_compiled_for_their_width() -> None:
+    warmup("sgd", output_dim=24)
+    assert gather_rows.at(24).signatures
+    assert RULES["sgd"].update_rows.at(24).signatures
+    with pytest.raises((TypeError, ValueError), match="`output_dim`"):
+        warmup("sgd", output_dim=0)

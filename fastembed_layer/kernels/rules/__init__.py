@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fastembed_layer.kernels.rows import by_width
 from fastembed_layer.kernels.rules.adadelta import ADADELTA_RULES
 from fastembed_layer.kernels.rules.adagrad import ADAGRAD_RULES
 from fastembed_layer.kernels.rules.adam import ADAM_RULES
@@ -38,7 +39,7 @@ ROW_RULES: dict[str, RowRule] = {
 class Rule(NamedTuple):
     """The kernels of one rule for rows that are up to date."""
 
-    update_rows: Callable[..., Any]
+    update_rows: by_width
     update_dense: Callable[..., Any]
 
 

@@ -1,0 +1,116 @@
+"""Kernels for rows of one width have the bits of those for any width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastembed_layer.backends.sorting import sort_ids
+from fastembed_layer.kernels.bags import MEAN, SUM, gather_bags
+from fastembed_layer.kernels.exact import IDLE_RULES
+from fastembed_layer.kernels.gather import gather_rows
+from fastembed_layer.kernels.rows import by_width
+from fastembed_layer.kernels.rules import RULES
+
+Array = np.ndarray[Any, Any]
+
+ROWS, COUNT = 40, 300
+USED = (1, 2, 8, 10, 16, 32, 50, 64, 96, 100, 128, 200, 256, 300, 512, 768, 1024)  # as people choose them
+SHORT_LIST = (1, 10, 50, 64, 100)
+
+
+def pytest_generate_tests(metafunc: Any) -> None:
+    if "width" in metafunc.fixturenames:
+        every = sorted({*range(1, 131), *USED})
+        metafunc.parametrize("width", every if metafunc.config.getoption("--long") else SHORT_LIST)
+
+
+def draw(width: int, dtype: str, unaligned: bool = False) -> tuple[Array, Array, np.random.Generator]:
+    """A table, perhaps at an address that is no multiple of a cache line, and ids of which many are alike."""
+    random = np.random.default_rng(width)
+    memory = np.empty(ROWS * width + 3, dtype)
+    table = memory[3:].reshape(ROWS, width) if unaligned else memory[:-3].reshape(ROWS, width)
+    table[:] = random.standard_normal(table.shape)
+    return table, random.integers(0, ROWS, COUNT) // random.integers(1, 6), random
+
+
+def same_bits(left: Array, right: Array) -> bool:
+    """Tell whether two arrays agree to the bit, NaN included."""
+    return left.tobytes() == right.tobytes()
+
+
+@pytest.mark.parametrize(("dtype", "id_type"), [("float32", "int64"), ("float64", "int32")])
+def test_lookups_and_bags_have_the_same_bits(width: int, dtype: str, id_type: str) -> None:
+    table, ids, random = draw(width, dtype, unaligned=dtype == "float32")
+    ids = ids.astype(id_type)
+    table.flags.writeable = False
+    rows = [np.full((COUNT, width), 7, dtype) for _ in range(2)]
+    offsets = np.array([0, 0, 1, 70, 70, 210, COUNT])  # empty bags, one of a single row, and longer than a stretch
+    scales = random.standard_normal(COUNT).astype(dtype)
+    scales[::5] = 0
+    for out, version in zip(rows, (gather_rows.at(0), gather_rows.at(width)), strict=True):
+        assert version(table, ids, out, 0, COUNT) == -1
+    assert same_bits(*rows)
+    for weights, divide_by in ((None, SUM), (scales, MEAN)):
+        bags = [np.full((len(offsets) - 1, width), 7, dtype) for _ in range(2)]
+        divisors = [np.empty(len(offsets) - 1, dtype) for _ in range(2)]
+        for number, version in enumerate((gather_bags.at(0), gather_bags.at(width))):
+            assert version(table, ids, offsets, weights, divide_by, bags[number], divisors[number], 0, 6) == -1
+        assert same_bits(*bags)
+        assert same_bits(*divisors)
+
+
+@pytest.mark.parametrize("position", [0, 150, COUNT - 1])
+@pytest.mark.parametrize("bad", [-1, ROWS])
+def test_bad_ids_are_found_where_they_are(position: int, bad: int) -> None:
+    table, ids, _ = draw(64, "float32")
+    ids[position] = bad
+    out, offsets = np.zeros((COUNT, 64), "float32"), np.array([0, 100, 200, COUNT])
+    assert gather_rows.at(64)(table, ids, out, 0, COUNT) == position
+    assert not out[position:].any()
+    assert gather_bags.at(64)(table, ids, offsets, None, SUM, out[:3], np.empty(3, "float32"), 0, 3) == position
+
+
+RULE_CASES = {  # the table and its slots, and the numbers
+    "sgd": (1, (0.1,)),
+    "adagrad": (2, (0.1, 1e-7)),
+    "rowwise_adagrad": (-2, (0.1, 1e-7)),
+    "adam": (3, (0.1, 0.1, 0.01, 1e-7)),
+}
+
+
+@pytest.mark.parametrize("rule", RULE_CASES)
+def test_updates_have_the_same_bits(width: int, rule: str) -> None:
+    table, ids, random = draw(width, "float32")
+    matrices, numbers = RULE_CASES[rule]
+    slot_width = width if matrices > 0 else 1  # one number for each row
+    state = [
+        table,
+        *(np.abs(random.standard_normal((ROWS, slot_width))).astype("float32") for _ in range(abs(matrices) - 1)),
+    ]
+    keys, values = sort_ids(ids, ROWS), random.standard_normal((COUNT, width)).astype("float32")
+    scales = random.standard_normal(COUNT).astype("float32")
+    scalars = tuple(np.float32(number) for number in numbers)
+    ended = []
+    for version in (RULES[rule].update_rows.at(0), RULES[rule].update_rows.at(width)):
+        own = tuple(array.copy() for array in state)
+        for weights in (None, scales):
+            work = np.empty(width, "float32"), np.empty(width, "float32")
+            version(own, None, keys, values, None, weights, None, None, scalars, np.float32(0.9), *work, 0, COUNT)
+        ended.append(own)
+    assert all(same_bits(one, other) for one, other in zip(*ended, strict=True))
+
+
+def test_idle_rows_have_the_same_bits() -> None:
+    width, rule = 64, IDLE_RULES["adam"]
+    assert isinstance(rule.gather_rows, by_width)
+    assert isinstance(rule.update_rows, by_width)
+    assert rule.gather_rows.at(width) is rule.gather_rows.at(width) is not rule.gather_rows.at(0)
+
+
+def test_another_sum_would_be_noticed() -> None:
+    one = np.array([1.0, np.nan], "float32")
+    assert same_bits(one, one.copy())
+    assert not same_bits(one, np.nextafter(one, np.float32(2)))
