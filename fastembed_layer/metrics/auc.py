@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -163,6 +163,16 @@ class AUC(Metric):
         config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
         config["label_weights"] = None if self.label_weights is None else self.label_weights.tolist()
         return {**config, "thresholds": self.thresholds[1:-1]} if self._has_own_thresholds else config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Metric:
+        """Build a metric from a config, of here or of Keras."""
+        return super().from_config({**config, "label_weights": _read_weights(config.get("label_weights"))})
+
+
+def _read_weights(label_weights: Any) -> Any:
+    """Return the weights of a config; Keras wraps them in a config of their own."""
+    return label_weights["config"]["value"] if isinstance(label_weights, Mapping) else label_weights
 
 
 def _find_thresholds(number: Any, thresholds: Any) -> list[float]:
