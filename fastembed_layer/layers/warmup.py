@@ -15,6 +15,7 @@ from fastembed_layer.layers.embedding_bag import EmbeddingBag
 from fastembed_layer.tape import GradientTape
 
 ROWS, COLUMNS = 4, 2
+LAYERS = (Embedding, EmbeddingBag)
 BESIDE_THE_UPDATE = ("gradient_accumulation_steps", "loss_scale_factor", "use_ema")
 
 
@@ -53,10 +54,11 @@ def warmup(*identifiers: Any, dtype: str = "float32", output_dim: int | None = N
     """
     start = time.perf_counter()
     copies = [_copy(identifier) for identifier in identifiers]
-    layers = [
-        make(*_shape(output_dim), embeddings_initializer="zeros", dtype=dtype, device="cpu:0")
-        for make in (Embedding, EmbeddingBag)
-    ]
+    layers = [make(ROWS, COLUMNS, dtype=dtype, device="cpu:0") for make in LAYERS]
+    if output_dim is not None:  # of its zeros few take up memory
+        rows = LARGE_TABLE // (4 * check_dimension(output_dim, "output_dim")) + 1
+        options: dict[str, Any] = {"embeddings_initializer": "zeros", "dtype": dtype, "device": "cpu:0"}
+        layers += [make(rows, output_dim, **options) for make in LAYERS]
     for layer in layers:
         for id_type in (np.int32, np.int64):
             ids = np.zeros((1, 2), id_type)
@@ -64,13 +66,6 @@ def warmup(*identifiers: Any, dtype: str = "float32", output_dim: int | None = N
             for optimizer in copies:
                 _take_steps(layer, ids, optimizer)
     return time.perf_counter() - start
-
-
-def _shape(output_dim: int | None) -> tuple[int, int]:
-    """The shape of a small table, or of the smallest that counts as large; of its zeros few take up memory."""
-    if output_dim is None:
-        return ROWS, COLUMNS
-    return LARGE_TABLE // (4 * check_dimension(output_dim, "output_dim")) + 1, output_dim
 
 
 def _copy(identifier: Any) -> optimizers.Optimizer:
