@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer.checks import check_choice, check_positive
-from fastembed_layer.losses.comparison import EPSILON, as_numbers, check_same_shape
+from fastembed_layer.losses.comparison import EPSILON, align_ranks, as_numbers, check_same_shape
 from fastembed_layer.metrics.base import Metric, combine_weights
 from fastembed_layer.metrics.variables import Variable
 
@@ -68,7 +68,7 @@ class FBetaScore(Metric):
         sample_weight, mask : array_like, optional
             Weights, axes matched from the left.
         """
-        targets, scores = as_numbers("y_true", y_true), as_numbers("y_pred", y_pred)
+        targets, scores = align_ranks(as_numbers("y_true", y_true), as_numbers("y_pred", y_pred))
         check_same_shape(targets, scores)
         if scores.ndim != 2:
             raise ValueError(

@@ -92,6 +92,11 @@ def test_a_wrong_option_is_refused_by_name(arguments: dict[str, Any], error: Any
         metrics.FBetaScore(**arguments)
 
 
+def test_targets_of_one_class_need_no_axis_of_their_own() -> None:
+    metric = metrics.F1Score("micro", threshold=0.5)
+    assert metric([1, 0, 1], [[0.9], [0.8], [0.7]]) == pytest.approx(0.8, rel=1e-5)
+
+
 def test_vectors_are_refused() -> None:
     with pytest.raises(ValueError, match="F1Score expects 2D inputs with shape"):
         metrics.F1Score()([0, 1], [0.1, 0.9])
