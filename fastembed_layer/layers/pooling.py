@@ -39,6 +39,12 @@ class GlobalAveragePooling1D(GlobalPooling1D):
 
     supports_masking = True
 
+    def __call__(  # type: ignore[override]  # Keras's order
+        self, inputs: Any, mask: Any = None, training: bool | None = None
+    ) -> Any:
+        """Call the layer; the mask comes second, as in Keras."""
+        return super().__call__(inputs, training, mask)
+
     def pool(self, inputs: Array, mask: Any) -> tuple[Array, Pullback]:
         """Average; the pullback spreads each gradient over the steps that counted."""
         kept = np.ones(inputs.shape[:2], inputs.dtype) if mask is None else np.asarray(mask, inputs.dtype)

@@ -114,3 +114,9 @@ def test_inputs_without_an_axis_of_steps_are_refused() -> None:
 def test_another_data_format_is_refused() -> None:
     with pytest.raises(ValueError, match="`data_format` must be one of 'channels_last', 'channels_first'"):
         GlobalAveragePooling1D("first")
+
+
+def test_the_mask_may_be_the_second_argument_as_in_keras() -> None:
+    inputs, mask = np.arange(24, dtype="float32").reshape(2, 3, 4), np.array([[1, 1, 0], [0, 1, 0]], bool)
+    layer = GlobalAveragePooling1D()
+    np.testing.assert_array_equal(layer(inputs, mask), layer(inputs, mask=mask))
