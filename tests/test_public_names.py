@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -65,3 +67,12 @@ def test_a_public_name_has_a_docstring_with_its_parameters(name: str) -> None:
 
 def test_the_version_is_a_string_of_numbers() -> None:
     assert all(part.isdigit() for part in fastembed_layer.__version__.split(".")[:2])
+
+
+def test_the_page_of_all_names_lists_every_name() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "reference" / "names.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   (\w+)$", page, re.MULTILINE))
+    modules = [fastembed_layer, *(getattr(fastembed_layer, name) for name in MODULES)]
+    public = {name for module in modules for name in module.__all__ if name != "__version__"}
+    modules_of_package = {name for name in public if isinstance(getattr(fastembed_layer, name, None), ModuleType)}
+    assert public - modules_of_package - listed == set()

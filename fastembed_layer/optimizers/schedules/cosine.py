@@ -12,7 +12,9 @@ ROUNDING = 1e-9  # of a wave; a restart that a logarithm misses by less has happ
 
 @SCHEDULES.add
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine wave [1]_, after a linear warm-up where there is a `warmup_target`.
+    """Half a cosine wave, after a linear warm-up where there is a `warmup_target`.
+
+    The schedule of [1]_ without its restarts.
 
     In the warm-up the rate goes from `initial_learning_rate` to `warmup_target`. From there, or without a warm-up
     from `initial_learning_rate`, it falls as ``rate * ((1 - alpha) * (1 + cos(pi * s)) / 2 + alpha)`` with
@@ -78,7 +80,9 @@ class CosineDecay(LearningRateSchedule):
 
 @SCHEDULES.add
 class CosineDecayRestarts(LearningRateSchedule):
-    """Half cosine waves one after the other, each `t_mul` times as long and `m_mul` times as high [1]_.
+    """Half cosine waves one after the other, each `t_mul` times as long and `m_mul` times as high.
+
+    The schedule of [1]_.
 
     In wave i, of which the share s is over, the rate is
     ``initial_learning_rate * ((1 - alpha) * m_mul ** i * (1 + cos(pi * s)) / 2 + alpha)``.
