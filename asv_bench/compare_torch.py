@@ -107,18 +107,24 @@ def make_step(layer: Any, make_optimizer: Callable[[Any], Any] | None) -> Callab
     return step
 
 
-def measure(step: Callable[[Any, Any], None], batches: list[tuple[Any, Any]]) -> float:
-    """Return the median of the steps in milliseconds, after three that warm up."""
-    seconds = []
+def measure(
+    steps: dict[str, Callable[[Any, Any], None]], batches: list[tuple[Any, Any]]
+) -> dict[str, tuple[float, float]]:
+    """Return the least time and the lower quartile of each step, in milliseconds, after two that warm up.
+
+    All take turns, batch by batch, so that whoever else uses the machine slows all of them down.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     for ids, targets in batches:
-        start = time.perf_counter()
-        step(ids, targets)
-        seconds.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(seconds[3:])
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step(ids, targets)
+            seconds[name].append(1e3 * (time.perf_counter() - start))
+    return {name: (min(taken[2:]), statistics.quantiles(taken[2:])[0]) for name, taken in seconds.items()}
 
 
 def list_cases(rows: int) -> list[tuple[str, Callable[[], Callable[[Any, Any], None]]]]:
-    """All settings by name, as functions that make the step: one table is in memory at a time."""
+    """All settings by name, as functions that make the step."""
     cases = [
         (
             name,
@@ -148,9 +154,14 @@ def main() -> None:
     torch.manual_seed(0)
     for kind in ("uniform", "zipf"):
         batches = make_batches(options.rows, kind, options.steps)
-        for name, make in list_cases(options.rows):
-            if options.only in name:
-                print(f"{kind:8} {name:45} {measure(make(), batches):8.1f} ms", flush=True)
+        for group in ("Embedding", "Bag"):
+            cases = {
+                name: make()
+                for name, make in list_cases(options.rows)
+                if ("Bag" in name or "bags" in name) == (group == "Bag") and options.only in name
+            }
+            for name, (least, quartile) in measure(cases, batches).items():
+                print(f"{kind:8} {name:45} {least:8.1f} {quartile:8.1f} ms", flush=True)
 
 
 if __name__ == "__main__":
