@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from fastembed_layer.inputs.columns import is_table, read_columns
 from fastembed_layer.layers.layer import Layer
 from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, as_list
+from fastembed_layer.models.configs import MODELS, read_layer, to_json
+from fastembed_layer.models.graph_config import describe_graph, rebuild_graph
 from fastembed_layer.models.rows import as_rows
 from fastembed_layer.models.summary import print_summary
 from fastembed_layer.models.training import Trainer
+from fastembed_layer.models.weights_file import read_weights, write_weights
 from fastembed_layer.named import nearest_names
 
 
@@ -85,6 +89,127 @@ class Model(Trainer, Layer):
         if self._nodes:
             return list(self._graph_layers)
         return [module for module in vars(self).values() if isinstance(module, Layer)]
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs of a functional model."""
+        return as_list(self._defined("inputs", self._inputs))
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs of a functional model."""
+        return as_list(self._defined("outputs", self._outputs))
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or the list or dict of them, as the model was defined with."""
+        return self.inputs[0] if self._inputs is None else self._inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or the list or dict of them, as the model was defined with."""
+        return self.outputs[0] if self._outputs is None else self._outputs
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or by its number.
+
+        Raises
+        ------
+        ValueError
+            If both are given or none, or there is no such layer; the message lists those that there are.
+        """
+        names = [layer.name for layer in self.layers]
+        if (name is None) == (index is None):
+            raise ValueError(f"Pass either `name` or `index`. Received: name={name!r}, index={index!r}.")
+        if index is not None:
+            if not -len(names) <= index < len(names):
+                raise ValueError(f"`index` must be one of the {len(names)} layers {names}. Received: {index}.")
+            return self.layers[index]
+        if name not in names:
+            hint = nearest_names(str(name), names)
+            raise ValueError(f"No such layer: {name!r}. The layers of {self.name!r} are {names}. {hint}")
+        return self.layers[names.index(str(name))]
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write all weights, those that do not train included, to a ``.npz`` file.
+
+        They are written to a file beside it that then takes its name, array by array and without a copy of a table.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Ends in ``.npz``.
+        overwrite : bool
+            Whether an older file is replaced.
+
+        Raises
+        ------
+        ValueError
+            If the path has another ending.
+        FileExistsError
+            If there is such a file and `overwrite` is False.
+        """
+        write_weights(self.weights, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Read back what `save_weights` wrote, into a model of the same layers that is built.
+
+        Parameters
+        ----------
+        filepath : str or path
+            The file.
+        skip_mismatch : bool
+            Whether weights of other shapes stay as they are, with a warning, instead of an error.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or its weights are not as many or of other shapes; nothing is written then.
+        """
+        read_weights(self.weights, filepath, self.name, skip_mismatch)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal, untrained functional model; a subclass writes its own.
+
+        Raises
+        ------
+        NotImplementedError
+            For a subclass with a `call` of its own.
+        """
+        if self._outputs is None:
+            raise NotImplementedError(f"{type(self).__name__} must override `get_config(self)` to have a config.")
+        own = {"name": self.name, "trainable": self._trainable}
+        return own | describe_graph(self._inputs, self._outputs, self._nodes)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Make an untrained model from what `get_config` returned.
+
+        Parameters
+        ----------
+        config : dict
+            Of a functional model; of a subclass with its own `get_config` its arguments.
+        custom_objects : dict of str to type, optional
+            Layers of your own by the names of their classes.
+        """
+        if "calls" not in config:
+            return cls(**config)
+        model = cls(*rebuild_graph(config, partial(read_layer, custom_objects=custom_objects)), name=config["name"])
+        if not config["trainable"]:
+            model.trainable = False
+        return model
+
+    def to_json(self, **options: Any) -> str:
+        """Return class and config as JSON, for `models.model_from_json`; `options` are those of ``json.dumps``."""
+        return to_json(self, **options)
+
+    def _defined(self, what: str, tensors: Any) -> Any:
+        if tensors is None:
+            raise AttributeError(
+                f"{type(self).__name__} {self.name!r} has no symbolic {what}: a subclassed model is defined by its "
+                "`call`. Make it a functional model to have them."
+            )
+        return tensors
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Compute the outputs of a functional model; subclasses override this."""
@@ -162,15 +287,19 @@ class Model(Trainer, Layer):
         several = isinstance(arrays, list | tuple)
         return [super(Model, self).shape_of(part) for part in arrays] if several else super().shape_of(arrays)
 
-    def summary(self, print_fn: Any = print) -> None:
-        """Print layers, output shapes and numbers of parameters.
+    def summary(self, line_length: int | None = None, print_fn: Any = print, expand_nested: bool = False) -> None:
+        """Print layers, output shapes, numbers of parameters, and where each table is.
 
         Parameters
         ----------
+        line_length : int, optional
+            Width of the lines; without it they are as long as they have to be.
         print_fn : callable
             Called with each line.
+        expand_nested : bool
+            Whether the layers of models in the model are listed, too.
         """
-        print_summary(self, print_fn)
+        print_summary(self, print_fn, line_length, expand_nested)
 
     def _define_graph(self, inputs: Any, outputs: Any) -> None:
         for argument, tensors in (("inputs", inputs), ("outputs", outputs)):
@@ -197,6 +326,8 @@ class Model(Trainer, Layer):
                 f"The model {self.name!r} takes a dict with the inputs {self.input_names}. "
                 f"Received: {type(inputs).__name__}."
             )
+        if len(self._inputs) == 1 and not isinstance(inputs, list | tuple):
+            return [inputs]  # a list of one input, as Keras takes it
         if not isinstance(inputs, list | tuple) or len(inputs) != len(self._inputs):
             received = len(inputs) if isinstance(inputs, list | tuple) else type(inputs).__name__
             raise ValueError(f"The model {self.name!r} has {len(self._inputs)} inputs. Received: {received}.")
@@ -261,3 +392,6 @@ def _shapes(tensors: Any) -> Any:
     if isinstance(tensors, dict):
         return {name: tensor.shape for name, tensor in tensors.items()}
     return [tensor.shape for tensor in tensors] if isinstance(tensors, list | tuple) else tensors.shape
+
+
+MODELS["Model"] = Model

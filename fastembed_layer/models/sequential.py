@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from fastembed_layer import layers as known_layers
-from fastembed_layer.layers.configs import read_input
 from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_group import EmbeddingGroup
 from fastembed_layer.layers.input_layer import InputLayer
 from fastembed_layer.layers.layer import Layer
-from fastembed_layer.layers.symbolic import Shape, SymbolicTensor, check_shape, require_first
+from fastembed_layer.layers.symbolic import Input, Shape, SymbolicTensor, check_shape, require_first
+from fastembed_layer.models.configs import MODELS, read_layer
 from fastembed_layer.models.model import Model, fit_rank
-from fastembed_layer.named import nearest_names
 
+_graphs: WeakKeyDictionary[Sequential, Model] = WeakKeyDictionary()
 STARTS = (Embedding, EmbeddingGroup)  # layers that take ids, and so have to come first
 
 
@@ -63,6 +63,11 @@ class Sequential(Model):
         if isinstance(layer, SymbolicTensor) and layer.is_input and not self._layers:
             self._input_shape = self._declared_shape = layer.shape
             return
+        if isinstance(layer, SymbolicTensor):
+            raise ValueError(
+                f"An input can only be the first of a Sequential model. Received: {layer.name!r} behind "
+                f"{[known.name for known in self._layers]}."
+            )
         if not isinstance(layer, Layer):
             raise TypeError(f"`layer` must be an instance of Layer. Received: {layer!r} ({type(layer).__name__}).")
         if self._layers and _starts_with_ids(layer):
@@ -87,6 +92,28 @@ class Sequential(Model):
         if input_shape is not None:
             self._input_shape = check_shape(input_shape, "input_shape")
         self._build_known_shapes()
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic input of the stack, from which further functional models can start."""
+        return self._as_graph().inputs
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic output of the stack."""
+        return self._as_graph().outputs
+
+    def _as_graph(self) -> Model:
+        """The same layers as a functional model; the same one until a layer is added or removed."""
+        known = _graphs.get(self)
+        if known is not None and known.layers == self._layers:
+            return known
+        first = self._layers[0] if self._layers else None
+        tensor = inputs = Input(batch_shape=self.input_shape, dtype="int64" if isinstance(first, STARTS) else None)
+        for layer in self._layers:
+            tensor = layer(tensor)
+        _graphs[self] = Model(inputs, tensor)
+        return _graphs[self]
 
     @property
     def has_one_output(self) -> bool:
@@ -146,7 +173,7 @@ class Sequential(Model):
         return {"name": self.name, "layers": configs}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
         """Make an untrained model of the layers of this package that a config, also one of Keras, lists.
 
         Raises
@@ -154,7 +181,7 @@ class Sequential(Model):
         ValueError
             If it names a layer that the package does not have.
         """
-        return cls([_read_layer(entry) for entry in config["layers"]], name=config.get("name"))
+        return cls([read_layer(entry, custom_objects) for entry in config["layers"]], name=config.get("name"))
 
     def _shape_declared(self) -> Any:
         """The shape of the input as the caller declared it, by an `Input` or an argument of the first layer."""
@@ -191,12 +218,4 @@ def _starts_with_ids(layer: Layer) -> bool:
     return isinstance(layer, STARTS)
 
 
-def _read_layer(entry: dict[str, Any]) -> Layer | SymbolicTensor:
-    name, config = entry["class_name"], entry["config"]
-    if name == "InputLayer":
-        return read_input(config)
-    named = [Sequential, *(getattr(known_layers, public) for public in known_layers.__all__)]
-    known = {cls.__name__: cls for cls in named if isinstance(cls, type) and issubclass(cls, Layer)}
-    if name not in known:
-        raise ValueError(f"Unknown layer: {name!r}. {nearest_names(name, list(known))}")
-    return known[name].from_config(config)
+MODELS["Sequential"] = Sequential
