@@ -10,7 +10,7 @@ import torch
 
 from fastembed_layer.backends.arrays import CPU, allocate
 from fastembed_layer.optimizers.pytorch import Formula, NAdamFormula
-from fastembed_layer.tables.idle_rows import NEVER, Clock
+from fastembed_layer.tables.idle_rows import Clock
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.torch.gradients import read_gradient
 from fastembed_layer.torch.shared_tables import SharedTable
@@ -38,7 +38,7 @@ class RowState:
         self.formula = formula
         self.state = state
         self.kind = self._describe()
-        is_fresh = not any(name in state for name in formula.slot_values())
+        is_fresh = all(state.get(name) is None for name in formula.slot_values())
         formula.own_slots[table] = {name: self._open_slot(name, value) for name, value in formula.slot_values().items()}
         self._open_counters()
         formula.iterations = self._read_steps(is_fresh)
@@ -137,12 +137,13 @@ class RowState:
 
     def _follow_motion(self) -> None:
         """Start the sums afresh where other decays move idle rows from now on."""
-        motion, idle = self._find_motion(), self.table.idle
+        motion = self._find_motion()
         if self._motion is not None and motion is not None and motion.constants != self._motion.constants:
             self._motion = motion
-            if idle is not None:
-                self.table.finish()
-                self._open_idle_rows(idle.last_steps != NEVER)
+            self.table.finish()
+            known = self.formula.idle_book.state_of(self.table)
+            if known:
+                self._open_idle_rows(known["touched"])
 
     def _next_product(self) -> float | None:
         """The product of the momenta with that of the next step, rounded as torch's own."""

@@ -275,6 +275,29 @@ def test_two_optimizers_take_turns_at_one_table() -> None:
     assert_close(*(trainer.weights for trainer in trainers))
 
 
+def test_other_decays_after_another_optimizers_turn_are_followed() -> None:
+    trainers = [Trainer(ours) for ours in (True, False)]
+    for trainer, optim in zip(trainers, (fast.optim, torch.optim), strict=True):
+        first, second = trainer.run(IDS).optimizer, optim.SGD(trainer.model.parameters(), lr=0.01, momentum=0.9)
+        trainer.optimizer = second
+        trainer.run(IDS[:1])
+        trainer.optimizer = first
+        first.param_groups[0]["betas"] = (0.8, 0.99)
+        trainer.run(IDS * 2)
+    assert_close(*(trainer.weights for trainer in trainers))
+
+
+def test_a_state_whose_momentum_is_still_empty_begins_with_an_undamped_step() -> None:
+    trainers = [Trainer(ours, "SGD") for ours in (True, False)]
+    for trainer in trainers:
+        group = trainer.optimizer.param_groups[0]
+        group["dampening"] = 0.5
+        trainer.run(IDS[:2])
+        group["momentum"] = 0.9
+        trainer.run(IDS)
+    assert_close(*(trainer.weights for trainer in trainers))
+
+
 class Pairs(torch.utils.data.Dataset):
     """Looks rows up where the data are made: in forked processes."""
 
