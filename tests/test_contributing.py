@@ -13,7 +13,9 @@ NAMED = re.findall(r"`((?:fastembed_layer|tests|asv_bench)/[\w/.]*)`", TEXT)
 BESIDE = (
     "fastembed_layer/layers/",
     "fastembed_layer/tables/",
+    "fastembed_layer/torch/",
     "tests/optimizers/",
+    "tests/pytorch/",
     "tests/layers/",
     "tests/tables/",
     "tests/placement/",

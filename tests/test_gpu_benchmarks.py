@@ -207,8 +207,14 @@ def test_a_rival_that_finds_no_gpu_is_left_out(bench: Any, name: str) -> None:
 
 
 def test_the_report_measures_a_gpu_and_shows_its_tables(
-    bench: Any, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bench: Any,
+    load: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
+    if not request.config.getoption("--long"):
+        pytest.skip("takes a minute; `.ci/run` does the same by `.ci/gpu --dry-run`")
     page, report, compared = load("page"), load("report"), load("gpu_comparisons")
     quick = report.QUICK._replace(gpu=bench.gpu.SIZE)
     monkeypatch.setattr(report, "QUICK", quick)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import metadata
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,8 @@ def test_page_says_that_this_is_not_the_other_fastembed(page: str) -> None:
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    pages = " ".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    reference = [page for page in (ROOT / "docs" / "reference").glob("*.md") if page.name != "names.md"]
+    pages = " ".join(page.read_text(encoding="utf-8") for page in reference)
     listed = set(re.findall(r"^   (\w+)$", pages, re.MULTILINE))
     assert listed == {name for name in fastembed_layer.__all__ if not name.startswith("_")}
 
@@ -123,7 +125,8 @@ def test_an_example_that_is_passed_over_is_noticed() -> None:
 
 
 def test_python_blocks_of_the_readme_run_in_their_order() -> None:
-    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", read("README.md"), re.MULTILINE | re.DOTALL))
+    blocks = re.findall(r"^```python\n(.*?)^```$", read("README.md"), re.MULTILINE | re.DOTALL)
+    code = "\n".join(block for block in blocks if "import torch" not in block or find_spec("torch"))
     assert "fastembed_layer" in code
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -28,10 +28,6 @@ def check_torch() -> None:
 
 
 def read_version(text: str) -> tuple[int, ...]:
-    """Return the first two numbers of a version; of what is none, the oldest that will do.
-
-    >>> read_version("2.13.0+cpu")
-    (2, 13)
-    """
+    """Return the first two numbers of a version such as ``"2.13.0+cpu"``; of what is none, the oldest that will do."""
     found = re.match(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else OLDEST
