@@ -120,6 +120,7 @@ class Module:
 
 
 CONTAINERS = (dict, list, tuple)
+PLAIN = frozenset({bool, int, float, str, type(None), np.ndarray})  # most attributes: nothing is found in them
 
 
 def _contents(container: Any) -> Iterable[Any]:
@@ -128,6 +129,8 @@ def _contents(container: Any) -> Iterable[Any]:
 
 def _collect_modules(container: Any, found: dict[int, Module]) -> None:
     for value in _contents(container):
+        if type(value) in PLAIN:
+            continue
         if isinstance(value, Module):
             if id(value) not in found:
                 found[id(value)] = value
@@ -138,6 +141,8 @@ def _collect_modules(container: Any, found: dict[int, Module]) -> None:
 
 def _own_parameters(container: Any) -> Iterator[Parameter]:
     for value in _contents(container):
+        if type(value) in PLAIN:
+            continue
         if isinstance(value, Parameter):
             yield value
         elif isinstance(value, CONTAINERS):
