@@ -302,7 +302,7 @@ def test_a_comparison_runs_from_end_to_end(
     monkeypatch.setattr(report, "measure_copy_speed", lambda: 1e9)
     monkeypatch.setattr(comparisons, "find_installed", lambda: ["fastembed_layer", "numpy"])
     file = tmp_path / "run.json"
-    sections = ["lookup", "vocabulary", "modes", "memory", "many_tables"]
+    sections = ["lookup", "modes", "memory"]
     report.main(["--quick", "--only", *sections, "--json", str(file)])
     results = json.loads(file.read_text(encoding="utf-8"))["results"]
     assert {result["section"] for result in results} == set(sections)

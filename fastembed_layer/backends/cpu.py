@@ -169,12 +169,11 @@ class CpuBackend(CpuMemory, Backend):
         step = (_as_scalars(scalars, table.dtype), table.dtype.type(decay_factor))
         grain = grain_of(table.array, 1 + len(slots))
         scratch = make_scratch(table, 2, len(grouped.keys), grain)
-        kernel, first = _update_kernel(table, rule, slots)
-        kind = (table.dtype, _factors(table) is None, *parts[0].kind)
-        compile_ahead(kernel, kind, lambda: (*first, *parts[0], *step, *scratch.take()))
+        kernel, kind = _update_kernel(table, rule), (table.dtype, _factors(table) is None, *parts[0].kind)
+        compile_ahead(kernel, kind, lambda: (*_update_state(table, slots), *parts[0], *step), scratch)
 
         def update() -> None:
-            kernel, first = _update_kernel(table, rule, slots)
+            first = _update_state(table, slots)
             for part in parts:
                 launch(kernel, (*first, *part, *step), len(part.keys), grain, scratch)
 
@@ -251,11 +250,15 @@ def _look_up(table: TableState, kernel: Kernel, ids: Array, arguments: tuple[Any
     raise_for_bad_id(bad, ids, table.input_dim)
 
 
-def _update_kernel(table: TableState, rule: str, slots: Sequence[Array]) -> tuple[Kernel, tuple[Any, ...]]:
-    """Return the kernel of a step, with its first arguments: the rule's own, or its twin that moves idle rows."""
-    if table.idle is None:
-        return RULES[rule].update_rows.at(known_width(table.array)), ((table.array, *slots), _factors(table))
-    return IDLE_RULES[table.idle.rule].update_rows.at(known_width(table.array)), _idle_state(table)
+def _update_kernel(table: TableState, rule: str) -> Kernel:
+    """Return the kernel of a step: the rule's own, or its twin that moves idle rows."""
+    versions = RULES[rule].update_rows if table.idle is None else IDLE_RULES[table.idle.rule].update_rows
+    return versions.at(known_width(table.array))
+
+
+def _update_state(table: TableState, slots: Sequence[Array]) -> tuple[Any, ...]:
+    """Return the first arguments of that kernel."""
+    return ((table.array, *slots), _factors(table)) if table.idle is None else _idle_state(table)
 
 
 def _moving_rule(table: TableState) -> IdleRule | None:

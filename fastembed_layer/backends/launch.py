@@ -52,7 +52,9 @@ def launch(
     return run_parallel(work, size, grain)
 
 
-def compile_ahead(kernel: Kernel, kind: tuple[Any, ...], arguments: Callable[[], tuple[Any, ...]]) -> None:
+def compile_ahead(
+    kernel: Kernel, kind: tuple[Any, ...], arguments: Callable[[], tuple[Any, ...]], scratch: Scratch | None = None
+) -> None:
     """Compile a kernel by a call for no rows, so that it neither waits nor fails when it writes.
 
     Parameters
@@ -62,10 +64,12 @@ def compile_ahead(kernel: Kernel, kind: tuple[Any, ...], arguments: Callable[[],
     kind : tuple
         What decides which version of it is needed; of each kind it is called once.
     arguments : callable
-        Returns the arguments, work space included.
+        Returns the arguments.
+    scratch : Scratch, optional
+        Work space.
     """
     if (kernel, kind) not in _compiled:
-        kernel(*arguments(), 0, 0)
+        launch(kernel, arguments(), 0, 1, scratch)
         _compiled.add((kernel, kind))
 
 
