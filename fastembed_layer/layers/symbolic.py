@@ -111,7 +111,11 @@ def Input(  # noqa: N802 - Keras's name
                 f"Received: shape={shape}, batch_size={batch_size}, batch_shape={batch_shape}."
             )
         batch_size, *shape = check_shape(batch_shape, "batch_shape")
-    sample_shape = check_shape(shape, "shape")
+    elif shape is None:
+        raise ValueError(
+            "You must pass a `shape` argument to an Input, without the size of the batch, or `batch_shape`."
+        )
+    sample_shape, (batch_size,) = check_shape(shape, "shape"), check_shape(batch_size, "batch_size")
     return SymbolicTensor((batch_size, *sample_shape), np.dtype(dtype or "float32").name, name or unique_name("input"))
 
 

@@ -62,10 +62,17 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     >>> models.model_from_json(model.to_json()).output_shape
     (None, 1)
     """
-    entry = json.loads(json_string)
+    rule = "`json_string` must be what `to_json` returned: a dict with 'class_name' and 'config'."
+    try:
+        entry = json.loads(json_string)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{rule} Received: no JSON ({error}).") from error
     if not isinstance(entry, Mapping) or not {"class_name", "config"} <= entry.keys():
-        raise ValueError("`json_string` must be what `to_json` returned: a dict with 'class_name' and 'config'.")
-    return read_layer(entry, custom_objects)
+        raise ValueError(f"{rule} Received: {json_string[:80]!r}.")
+    try:
+        return read_layer(entry, custom_objects)
+    except KeyError as error:
+        raise ValueError(f"{rule} Received: a config without {error}.") from error
 
 
 def clone_model(model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

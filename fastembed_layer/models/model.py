@@ -145,11 +145,11 @@ class Model(Trainer, Layer):
         Raises
         ------
         ValueError
-            If the path has another ending.
+            If the path has another ending, or the model is not built.
         FileExistsError
             If there is such a file and `overwrite` is False.
         """
-        write_weights(self.weights, filepath, overwrite)
+        write_weights(self.weights, filepath, self.name, overwrite)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
         """Read back what `save_weights` wrote, into a model of the same layers that is built.
@@ -164,7 +164,8 @@ class Model(Trainer, Layer):
         Raises
         ------
         ValueError
-            If the file is damaged, or its weights are not as many or of other shapes; nothing is written then.
+            If the file is damaged, or its weights are not as many or of other names, shapes or kinds; nothing is
+            written then.
         """
         read_weights(self.weights, filepath, self.name, skip_mismatch)
 

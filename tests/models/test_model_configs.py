@@ -96,8 +96,17 @@ def test_a_subclass_needs_a_config_of_its_own() -> None:
 
     with pytest.raises(NotImplementedError, match="Own must override `get_config"):
         Own().to_json()
-    with pytest.raises(ValueError, match="what `to_json` returned"):
-        models.model_from_json("[1]")
+    for text in ("[1]", "no JSON", '{"class_name": "Model", "config": {"calls": []}}'):
+        with pytest.raises(ValueError, match="what `to_json` returned"):
+            models.model_from_json(text)
+
+
+def test_an_input_has_a_shape() -> None:
+    with pytest.raises(ValueError, match="must pass a `shape`"):
+        Input()
+    for size, error in ((0, ValueError), ("a", TypeError)):
+        with pytest.raises(error, match="`batch_size`"):
+            Input((3,), size)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])

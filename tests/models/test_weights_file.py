@@ -110,15 +110,60 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     assert not np.array_equal(before[-2], model.get_weights()[-2])
     with pytest.raises(ValueError, match="must hold the 2 weights"):
         Sequential([Dense(1, input_shape=(4,))]).load_weights(path)
-    with pytest.raises(ValueError, match="has no weights yet"):
-        Sequential([Dense(1)]).load_weights(path)
+    for method in (Sequential([Dense(1)]).load_weights, Sequential([Dense(1)]).save_weights):
+        with pytest.raises(ValueError, match="has no weights yet"):
+            method(path)
 
 
-def test_a_table_is_written_without_a_copy(tmp_path: Path) -> None:
+def rewrite(path: Path, change: Any) -> None:
+    """Write a file anew with its arrays, by name, as `change` returns them."""
+    with np.load(path) as arrays:
+        changed = change(dict(arrays))
+    np.savez(path, **changed)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_weights_of_another_kind_are_refused(tmp_path: Path, dtype: str) -> None:
+    model, path = make_model(), tmp_path / "a.npz"
+    model.save_weights(path)
+    before = model.get_weights()
+    rewrite(path, lambda arrays: {name: array.astype(dtype) for name, array in arrays.items()})
+    with pytest.raises(ValueError, match=f"holds float32. Received: {dtype}"):
+        model.load_weights(path)
+    assert all(np.array_equal(left, right) for left, right in zip(before, model.get_weights(), strict=True))
+
+
+def test_weights_are_found_by_number_and_name(tmp_path: Path) -> None:
+    model, path = Sequential([Dense(3, input_shape=(3,)), Dense(3)]), tmp_path / "a.npz"
+    model.save_weights(path)
+    before = model.get_weights()
+    rewrite(path, lambda arrays: dict(reversed(arrays.items())))
+    model.load_weights(path)
+    assert all(np.array_equal(left, right) for left, right in zip(before, model.get_weights(), strict=True))
+    rewrite(path, lambda arrays: {name.replace("kernel", "core"): array for name, array in arrays.items()})
+    with pytest.raises(ValueError, match=r"'kernel' \(number 0\) .* must be called so in the file\. Received: 'core'"):
+        model.load_weights(path)
+    rewrite(path, lambda arrays: {f"w{name}": array for name, array in arrays.items()})
+    with pytest.raises(ValueError, match=r"is no number and name of a weight"):
+        model.load_weights(path)
+
+
+def test_weights_of_more_digits_and_other_layouts_are_read(tmp_path: Path) -> None:
+    model, path = make_model(), tmp_path / "a.npz"
+    model.save_weights(path)
+    before = model.get_weights()
+    rewrite(path, lambda arrays: {name: np.asfortranarray(array, "float64") for name, array in arrays.items()})
+    model.set_weights([np.zeros_like(weight) for weight in before])
+    model.load_weights(path)
+    assert all(np.array_equal(left, right) for left, right in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_table_is_written_and_read_without_a_copy(tmp_path: Path) -> None:
     model = Sequential([Embedding(1_000_000, 32)])
     model(np.array([[1]]))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model.save_weights(tmp_path / "a.npz")
+    model.load_weights(tmp_path / "a.npz")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # KiB, of 125,000
 
 
