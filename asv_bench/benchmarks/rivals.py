@@ -156,7 +156,7 @@ class Fbgemm(System):
         from fbgemm_gpu.split_embedding_configs import EmbOptimType
         from fbgemm_gpu.split_table_batched_embeddings_ops_common import EmbeddingLocation, PoolingMode
 
-        location = (EmbeddingLocation.CPU, self.operations.ComputeDevice.CPU)
+        location = (EmbeddingLocation.HOST, self.operations.ComputeDevice.CPU)
         tables = self.operations.SplitTableBatchedEmbeddingBagsCodegen(
             [(input_dim, columns, *location) for input_dim in rows],
             optimizer=getattr(EmbOptimType, self.optimizers[optimizer]),
