@@ -102,8 +102,15 @@ def test_every_file_of_the_suite_imports_without_any_rival(name: str, load: Call
     assert not {"torch", "tensorflow", "keras", "gensim"} & (sys.modules.keys() - before)
 
 
+SLOW = ("import_time", "embedding_bag", "training_step")
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name not in ("word_vectors", "gpu")])
-def test_every_benchmark_runs(name: str, load: Callable[[str], ModuleType], tiny: Any) -> None:
+def test_every_benchmark_runs(
+    name: str, load: Callable[[str], ModuleType], tiny: Any, request: pytest.FixtureRequest
+) -> None:
+    if name in SLOW and not request.config.getoption("--long"):
+        pytest.skip("takes seconds; `.ci/run` runs every benchmark once by asv")
     for benchmark in find_benchmarks(load(f"benchmarks.{name}")):
         if inspect.isfunction(benchmark):
             assert benchmark()
