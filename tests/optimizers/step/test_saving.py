@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from every_optimizer import EVERY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import assert_same_bits
@@ -49,7 +50,7 @@ AROUND = [{}, {"clipnorm": 0.5}, {"use_ema": True}, {"gradient_accumulation_step
 @pytest.mark.filterwarnings("ignore:.* every row at every step")
 @pytest.mark.parametrize("update", ["exact", "lazy"])
 @pytest.mark.parametrize("around", AROUND, ids=str)
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Nadam", "Ftrl", "Lion", "RowwiseAdagrad"])
+@pytest.mark.parametrize("name", EVERY)
 def test_training_goes_on_with_the_same_bits(name: str, around: dict[str, Any], update: str) -> None:
     optimizer = getattr(optimizers, name)(0.1, update=update, **around)
     weights: list[Parameter] = [start_table("float32"), Parameter(np.ones((3, 2), "float32"), "kernel")]

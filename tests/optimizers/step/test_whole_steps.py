@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from every_optimizer import EVERY
 from reference import assert_same_bits
 
 from fastembed_layer import Embedding, RowGradient, optimizers, set_threads
@@ -21,19 +22,10 @@ from fastembed_layer.optimizers.step import averages, order
 
 ROWS, COLUMNS, IDS = 30_000, 16, 60_000
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
-    "SGD": lambda: optimizers.SGD(0.1),
+    **{name: partial(cls, 0.01 if name == "Lion" else 0.1) for name, cls in EVERY.items()},
     "momentum": lambda: optimizers.SGD(0.1, momentum=0.9),
-    "Adagrad": lambda: optimizers.Adagrad(0.1),
-    "Adadelta": lambda: optimizers.Adadelta(0.1),
-    "Adam": lambda: optimizers.Adam(0.1),
     "lazy Adam": lambda: optimizers.Adam(0.1, update="lazy"),
-    "AdamW": lambda: optimizers.AdamW(0.1),
-    "Adamax": lambda: optimizers.Adamax(0.1),
-    "Nadam": lambda: optimizers.Nadam(0.1),
-    "RMSprop": lambda: optimizers.RMSprop(0.1, momentum=0.5),
-    "Ftrl": lambda: optimizers.Ftrl(0.1),
-    "Lion": lambda: optimizers.Lion(0.01),
-    "RowwiseAdagrad": lambda: optimizers.RowwiseAdagrad(0.1),
+    "RMSprop with momentum": lambda: optimizers.RMSprop(0.1, momentum=0.5),
     "accumulating": lambda: optimizers.Adam(0.1, gradient_accumulation_steps=2),
 }
 
