@@ -22,7 +22,7 @@ PACKAGE = "fastembed_layer"
 FOLDER = Path(__file__).resolve().parents[1] / PACKAGE
 
 FLOORS = (  # rooms: the folders and files at the top of the package
-    {"kernels", "named", "checks", "_version"},
+    {"kernels", "named", "checks", "files", "_version"},
     {"backends"},
     {"placement", "inputs"},
     {"tables"},

@@ -84,7 +84,8 @@ def make_scratch(table: Any, count: int, size: int, grain: int) -> Scratch:
 def known_width(table: Array) -> int:
     """Return the number of columns for which kernels are compiled; 0, for any number, where it does not pay.
 
-    Each width is a compilation of its own, so it is for tables that no cache holds; and a row has to fit the registers.
+    Each width is a compilation of its own, so it is for tables that are larger than most caches; and a row has to fit
+    the registers.
     """
     is_worth_it = table.nbytes >= LARGE_TABLE and table.strides[0] <= WIDEST_ROW
     return table.shape[1] if is_worth_it else 0

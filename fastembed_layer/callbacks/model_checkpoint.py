@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from fastembed_layer.callbacks.callback import Logs
 from fastembed_layer.callbacks.monitor import MonitorCallback
 from fastembed_layer.checks import warn_caller
+from fastembed_layer.files import write_beside
 
 WEIGHTS_SUFFIX = ".npz"
 
@@ -167,19 +167,6 @@ class ModelCheckpoint(MonitorCallback):
     def _tell(self, text: str) -> None:
         if self.verbose > 0:
             print(text)
-
-
-def write_beside(path: str, write: Any) -> None:
-    """Let `write` make a file beside `path`, of the same ending, and give it the name when it is whole."""
-    folder, name = os.path.split(path)
-    stem, suffix = os.path.splitext(name)
-    temporary = os.path.join(folder, f".{stem}.{uuid.uuid4().hex[:12]}{suffix}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
 
 
 def _checked_frequency(save_freq: Any) -> Any:

@@ -33,12 +33,12 @@ def _row_type(element: Any, width: int) -> Any:
     return types.Tuple([BlockType(element, lanes) for lanes in _cut(width)])
 
 
-def _each_piece(context: Any, builder: Any, row: Any, matrix: Any, place: tuple[Any, ...]) -> list[tuple[Any, Any]]:
-    """The address of each vector of a row in a matrix, with its type; `place` are the matrix and the row's number."""
+def _each_piece(context: Any, builder: Any, row: Any, matrix: Any, where: tuple[Any, ...]) -> list[tuple[Any, Any]]:
+    """The address of each vector of a row in a matrix, with its type; `where` are the matrix and the row's number."""
     found, column = [], 0
     for block in row.types:
         index = context.get_constant(types.intp, column)
-        found.append((point_to(context, builder, matrix, (*place, index), block), block))
+        found.append((point_to(context, builder, matrix, (*where, index), block), block))
         column += block.lanes
     return found
 
@@ -84,30 +84,25 @@ def _add_scaled_row(typing_context: Any, row: Any, matrix: Any, row_id: Any, sca
     return row(row, matrix, types.intp, row.types[0].element), generate
 
 
+def _write_pieces(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Write a row, the first argument, to what the others say: a matrix and a row's number, or a vector."""
+    row, target = signature.args[:2]
+    for number, (pointer, block) in enumerate(_each_piece(context, builder, row, target, tuple(arguments[1:]))):
+        piece = builder.extract_value(arguments[0], number)
+        builder.store(piece, pointer, align=block.element.bitwidth // 8)
+    return context.get_dummy_value()
+
+
 @intrinsic
 def _store_row(typing_context: Any, row: Any, matrix: Any, row_id: Any) -> Any:
     """Write a row to a matrix."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for number, (pointer, block) in enumerate(_each_piece(context, builder, row, matrix, tuple(arguments[1:]))):
-            piece = builder.extract_value(arguments[0], number)
-            builder.store(piece, pointer, align=block.element.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(row, matrix, types.intp), generate
+    return types.void(row, matrix, types.intp), _write_pieces
 
 
 @intrinsic
 def _store_vector(typing_context: Any, row: Any, vector: Any) -> Any:
     """Write a row to a vector."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for number, (pointer, block) in enumerate(_each_piece(context, builder, row, vector, tuple(arguments[1:]))):
-            piece = builder.extract_value(arguments[0], number)
-            builder.store(piece, pointer, align=block.element.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(row, vector), generate
+    return types.void(row, vector), _write_pieces
 
 
 @intrinsic(prefer_literal=True)
@@ -117,10 +112,10 @@ def _copy_row(typing_context: Any, source: Any, row_id: Any, target: Any, positi
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pieces = _each_piece(context, builder, row, source, tuple(arguments[:2]))
-        places = _each_piece(context, builder, row, target, tuple(arguments[2:4]))
-        for (pointer, block), (place, _) in zip(pieces, places, strict=True):
+        targets = _each_piece(context, builder, row, target, tuple(arguments[2:4]))
+        for (pointer, block), (to, _) in zip(pieces, targets, strict=True):
             align = block.element.bitwidth // 8
-            builder.store(builder.load(pointer, align=align), place, align=align)
+            builder.store(builder.load(pointer, align=align), to, align=align)
         return context.get_dummy_value()
 
     return types.void(source, types.intp, target, types.intp, width), generate
@@ -136,7 +131,7 @@ copy_known_row: Any = _copy_row
 
 
 class by_width:  # noqa: N801 - a decorator
-    """The versions of a kernel, by the number of columns; called itself, it is the version for any number.
+    """The versions of a kernel, by the number of columns.
 
     Parameters
     ----------
@@ -149,9 +144,6 @@ class by_width:  # noqa: N801 - a decorator
         self._make = make
         self._versions = {0: make(0)}
         self.__name__, self.__doc__ = self._versions[0].__name__, self._versions[0].__doc__
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._versions[0](*arguments)
 
     def at(self, width: int) -> Callable[..., Any]:
         """Return the version for a number of columns; 0 stands for any."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +14,13 @@ from numpy.lib import format as npy
 
 from fastembed_layer.backends.arrays import CPU, to_cpu
 from fastembed_layer.checks import warn_caller
+from fastembed_layer.files import write_beside
 from fastembed_layer.tables.guard import change, hold
 from fastembed_layer.tables.parameter import Parameter
 
 Array = np.ndarray[Any, Any]
 
 SUFFIX = ".npz"
-
-
 BLOCK_BYTES = 1 << 24  # read at a time
 
 
@@ -50,17 +48,7 @@ def write_weights(parameters: list[Parameter], path: Any, model_name: str, overw
     _check_built(parameters, model_name)
     if not overwrite and os.path.exists(target):
         raise FileExistsError(f"`filepath` exists, and overwrite=False was given. Received: {target!r}.")
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:12]}")
-    try:
-        with open(temporary, "xb") as file:
-            _write_entries(parameters, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    write_beside(target, lambda temporary: _write_entries(parameters, temporary))
 
 
 def read_weights(parameters: list[Parameter], path: Any, model_name: str, skip_mismatch: bool = False) -> None:
@@ -96,8 +84,8 @@ def _check_built(parameters: list[Parameter], model_name: str) -> None:
         raise ValueError(f"The model {model_name!r} has no weights yet: build it, or call it once, before.")
 
 
-def _write_entries(parameters: list[Parameter], file: Any) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+def _write_entries(parameters: list[Parameter], path: str) -> None:
+    with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for number, parameter in enumerate(parameters):
             with archive.open(f"{number}.{parameter.name}.npy", "w", force_zip64=True) as entry:
                 hold([parameter.guard], lambda: npy.write_array(entry, to_cpu(parameter.value)))  # noqa: B023
@@ -127,11 +115,14 @@ def _read_entries(archive: zipfile.ZipFile, path: str) -> list[Entry]:
 def _read_entry(archive: zipfile.ZipFile, path: str) -> Entry:
     with archive.open(path) as file:
         shape, _, dtype = _read_header(file)
+        left = archive.getinfo(path).file_size - file.tell()
     number, _, name = path.removesuffix(".npy").partition(".")
     if not number.isdecimal():
         raise ValueError(f"{path!r} is no number and name of a weight, as in '0.embeddings.npy'")
     if dtype.kind not in "biuf":
         raise ValueError(f"{path!r} holds no numbers but {dtype}")
+    if left != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{path!r} holds {left} bytes and not an array of {dtype} of the shape {shape}")
     return Entry(path, int(number), name, shape, dtype)
 
 

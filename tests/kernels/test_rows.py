@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fastembed_layer import Embedding, RowGradient
+from fastembed_layer.backends import launch
 from fastembed_layer.backends.sorting import sort_ids
 from fastembed_layer.kernels.bags import MEAN, SUM, gather_bags
 from fastembed_layer.kernels.exact import IDLE_RULES
 from fastembed_layer.kernels.gather import gather_rows
-from fastembed_layer.kernels.rows import by_width
 from fastembed_layer.kernels.rules import RULES
+from fastembed_layer.optimizers import SGD, Adam, Nadam
 
 Array = np.ndarray[Any, Any]
 
@@ -103,11 +106,24 @@ def test_updates_have_the_same_bits(width: int, rule: str) -> None:
     assert all(same_bits(one, other) for one, other in zip(*ended, strict=True))
 
 
-def test_idle_rows_have_the_same_bits() -> None:
-    width, rule = 64, IDLE_RULES["adam"]
-    assert isinstance(rule.gather_rows, by_width)
-    assert isinstance(rule.update_rows, by_width)
-    assert rule.gather_rows.at(width) is rule.gather_rows.at(width) is not rule.gather_rows.at(0)
+@pytest.mark.parametrize("make", [SGD, partial(SGD, momentum=0.9), Adam, partial(Adam, weight_decay=0.1), Nadam])
+def test_trainings_with_idle_rows_have_the_same_bits(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lookups and steps through the backend, which chooses the version: some rows are idle for some steps."""
+    found = []
+    for least in (1 << 62, 0):
+        monkeypatch.setattr(launch, "LARGE_TABLE", least)
+        table, _, random = draw(64, "float32")
+        layer, optimizer = Embedding(ROWS, 64, weights=[table]), make(0.1)
+        rows = []
+        for _ in range(6):
+            ids = random.integers(0, ROWS, 25)
+            rows.append(layer(ids).copy())
+            gradient = RowGradient(ids, random.standard_normal((25, 64)).astype("float32"), table.shape)
+            optimizer.apply_gradients([(gradient, layer.embeddings)])
+        found.append([*rows, *layer.get_weights()])
+    assert all(same_bits(one, other) for one, other in zip(*found, strict=True))
+    versions = RULES["sgd"].update_rows if make is SGD else IDLE_RULES["adam"].gather_rows
+    assert make not in (SGD, Adam) or versions.at(64).signatures  # the width was known
 
 
 def test_another_sum_would_be_noticed() -> None:

@@ -22,7 +22,7 @@ def sum_bags(table: Array, ids: Array, scales: Array | None) -> Array:
     """The sums of the bags of `OFFSETS`."""
     bags = len(OFFSETS) - 1
     out, divisors = np.full((bags, table.shape[1]), np.nan, table.dtype), np.empty(bags, table.dtype)
-    assert gather_bags(table, ids, OFFSETS, scales, SUM, out, divisors, 0, bags) == -1
+    assert gather_bags.at(0)(table, ids, OFFSETS, scales, SUM, out, divisors, 0, bags) == -1
     return out
 
 
