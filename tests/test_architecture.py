@@ -30,12 +30,14 @@ FLOORS = (  # rooms: the folders and files at the top of the package
     {"losses", "optimizers"},
     {"metrics", "layers", "callbacks"},
     {"models"},
-    {"__init__", "torch"},
+    {"__init__", "torch", "keras"},
 )
 MOST_FLOORS = 9
 MOST_FILES_AT_THE_TOP = 12
 STRANGERS = {"backends.cpu": "backends.cuda", "backends.cuda": "backends.cpu"}
 HOME_OF = {"numba": "kernels", "llvmlite": "kernels", "cupy": "backends.cuda.library", "torch": "torch"}
+HOME_OF |= {"keras": "keras", "tensorflow": "keras.tensorflow_calls"}
+ALSO_AT_HOME = {"torch": "keras.torch_calls"}
 EVERYWHERE = {"numpy", "tqdm"} | sys.stdlib_module_names
 NEVER_AT_IMPORT = {"numba", "llvmlite", "cupy", "tqdm", "torch", "tensorflow", "keras", "jax", "matplotlib"}
 IMPORTERS = ("import_module", "__import__")
@@ -191,6 +193,7 @@ def find_foreign_imports(module: Module) -> list[str]:
         root = target.split(".")[0]
         home = HOME_OF.get(root)
         at_home = home is not None and is_within(module.name, home)
+        at_home |= module.name == ALSO_AT_HOME.get(root)
         if root not in EVERYWHERE and root != PACKAGE and not at_home:
             found.append(f"{module.name}:{line} imports {target}")
     return found
@@ -271,6 +274,9 @@ CHECKS = {
         Module("kernels.gather", "import cupy"),
         Module("models.summary", "def draw():\n    import matplotlib.pyplot"),
         Module("tape", "__import__('torch')"),
+        Module("layers.embedding", "import keras"),
+        Module("keras.embedding", "import torch"),
+        Module("keras.embedding", "import tensorflow"),
     ),
     find_numba_threads: (
         Module("kernels.gather", "for row in numba.prange(9): ..."),

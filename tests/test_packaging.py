@@ -16,7 +16,7 @@ import pytest
 import fastembed_layer
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = {"cuda12", "cuda13", "examples", "test", "test-cuda", "docs", "bench", "lint", "torch"}
+EXTRAS = {"cuda12", "cuda13", "examples", "test", "test-cuda", "docs", "bench", "lint", "torch", "keras"}
 MODULES = ("layers", "optimizers", "initializers", "regularizers", "constraints", "losses", "metrics")
 TEST_COMMAND = 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest'
 
