@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import RowGradient
-from fastembed_layer.backends.contract import Backend, GroupedGradient
+from fastembed_layer.backends.contract import Backend, GroupedGradient, Step
 from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.tables.parameter import Parameter
 
@@ -70,8 +70,8 @@ class Visit:
 
     def move(self, thing: Any) -> Any:
         """The same thing, with its arrays on the device."""
-        if isinstance(thing, GroupedGradient):
-            return GroupedGradient(self.move(thing.gradient), self.move(thing.keys))
+        if isinstance(thing, GroupedGradient | Step):
+            return type(thing)(*map(self.move, thing))
         if isinstance(thing, list | tuple):
             return type(thing)(map(self.move, thing))
         if isinstance(thing, dict):

@@ -8,14 +8,14 @@ those of the CPU backend, so results have the same bits as on the CPU and a move
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from fastembed_layer.backends.arrays import CPU
-from fastembed_layer.backends.contract import Backend, GroupedGradient
+from fastembed_layer.backends.contract import Backend, GroupedGradient, Step
 from fastembed_layer.backends.cpu import CpuBackend
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_cache.states import CachedTable
@@ -111,8 +111,12 @@ FORWARDED = {
 
 def bare(thing: Any) -> Any:
     """Return what an operation of the device is given, for the CPU's; a numpy array there is a missing copy."""
-    if thing is None or isinstance(thing, int | float):
+    if thing is None or isinstance(thing, int | float | str):
         return thing
+    if isinstance(thing, GroupedGradient | Step):
+        return type(thing)(*map(bare, thing))
+    if isinstance(thing, tuple | list):
+        return type(thing)(map(bare, thing))
     if isinstance(thing, FakeArray):
         return thing.bare
     if isinstance(thing, RowGradient):
@@ -256,85 +260,21 @@ class FakeDevice(Backend):
     def _free(self, nbytes: int) -> None:
         self.used -= nbytes
 
-    def gather_rows(self, table: Table, ids: Array, out: Array | None = None) -> Array:
-        return like(ids, self.operations.gather_rows(bare(table), bare(ids), bare(out)))
-
-    def gather_bags(
-        self,
-        table: Table,
-        ids: Array,
-        offsets: Array,
-        scales: Array | None,
-        combiner: str = "sum",
-        divisors: Array | None = None,
-    ) -> Array:
-        given = [bare(array) for array in (table, ids, offsets, scales)]
-        return like(ids, self.operations.gather_bags(*given, combiner, bare(divisors)))
-
-    def gather_max(
-        self,
-        table: Table,
-        ids: Array,
-        offsets: Array,
-        scales: Array | None,
-        combiner: str = "max",
-        argmax: Array | None = None,
-    ) -> Array:
-        given = [bare(array) for array in (table, ids, offsets, scales)]
-        return like(ids, self.operations.gather_max(*given, combiner, bare(argmax)))
-
-    def dot_rows(self, table: Table, gradient: RowGradient) -> Array:
-        return like(gradient.ids, self.operations.dot_rows(bare(table), bare(gradient)))
-
-    def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
-        return like(ids, self.operations.find_locations(bare(tags), bare(stamps), bare(ids), input_dim, tick))
-
-    def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
-        return like(ids, self.operations.offset_ids(*map(bare, (ids, columns, row_offsets, input_dims))))
-
-    def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
-        ids, bounds = self.operations.offset_bags(*map(bare, (values, offsets, row_offsets, input_dims)))
-        return like(values, ids), like(values, bounds)
-
-    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:
+    def group_gradient(self, gradient: RowGradient) -> GroupedGradient:  # type: ignore[override]
         return GroupedGradient(gradient, like(gradient.ids, self.operations.group_gradient(bare(gradient)).keys))
 
-    def sum_duplicates(self, gradient: RowGradient) -> tuple[Array, Array]:
-        ids, sums = self.operations.sum_duplicates(bare(gradient))
-        return like(gradient.ids, ids), like(gradient.ids, sums)
+    def _look_up(self, operation: str, table: Any, **given: Any) -> Any:
+        ids = given["gradient"].ids if "gradient" in given else given["ids"]
+        there = {name: bare(thing) for name, thing in given.items()}
+        return like(ids, getattr(self.operations, operation)(bare(table), **there))
 
-    def update_rows(
-        self,
-        table: Table,
-        grouped: GroupedGradient,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
-        plain = GroupedGradient(bare(grouped.gradient), bare(grouped.keys))
-        self.operations.update_rows(bare(table), plain, rule, [bare(slot) for slot in slots], scalars, decay_factor)
+    def _arrange(self, operation: str, *given: Any) -> Any:
+        found, first = getattr(self.operations, operation)(*map(bare, given)), given[0]
+        ids = getattr(first, "ids", first)
+        return tuple(like(ids, each) for each in found) if isinstance(found, tuple) else like(ids, found)
 
-    def finish_rows(self, table: Table) -> None:
-        self.operations.finish_rows(bare(table))
-
-    def update_dense(
-        self,
-        parameter: Parameter,
-        gradient: Array,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
-        self.operations.update_dense(
-            bare(parameter), bare(gradient), rule, [bare(slot) for slot in slots], scalars, decay_factor
-        )
-
-    def fill_random(
-        self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
-    ) -> None:
-        self.operations.fill_random(bare(out), seed, distribution, scalars, first_row)
+    def _write(self, operation: str, *given: Any) -> Any:
+        return getattr(self.operations, operation)(*map(bare, given))
 
 
 def like(array: FakeArray, result: Any) -> FakeArray:

@@ -23,6 +23,7 @@ import fastembed_layer
 from fastembed_layer import Embedding, RowGradient, set_threads
 from fastembed_layer.backends import buffers, launch
 from fastembed_layer.backends.buffers import borrow_array
+from fastembed_layer.backends.contract import Step
 from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels import threads
 from fastembed_layer.kernels.threads import run_parallel
@@ -237,6 +238,7 @@ STEP = """
 import json, sys
 import numpy as np
 from fastembed_layer import Embedding, RowGradient
+from fastembed_layer.backends.contract import Step
 from fastembed_layer.backends.dispatch import backend_of
 layer = Embedding(4, 2, embeddings_initializer="zeros")
 table, slot = layer.embeddings, np.zeros((4, 2), "float32")
@@ -244,7 +246,7 @@ backend = backend_of(table)
 gradient = RowGradient(np.array([1]), np.ones((1, 2), "float32"), (4, 2))
 for rule in sys.argv[1:]:
     for _ in range(2):
-        backend.update_rows(table, backend.group_gradient(gradient), rule, [slot], (0.5, 0.5))
+        backend.update_rows(table, backend.group_gradient(gradient), Step(rule, [slot], (0.5, 0.5)))
 from fastembed_layer.kernels.gather import gather_rows
 from fastembed_layer.kernels.rules import RULES
 row = layer(np.array([1]))[0]
@@ -350,7 +352,7 @@ def test_a_training_goes_on_after_a_refused_batch() -> None:
 def test_a_table_of_one_row_and_one_column_works() -> None:
     table, backend = Table(np.zeros((1, 1), "float32")), backend_for("cpu:0")
     gradient = RowGradient(np.zeros(3, "int32"), np.ones((3, 1), "float32"), (1, 1))
-    backend.update_rows(table, backend.group_gradient(gradient), "sgd", [], (1.0,))
+    backend.update_rows(table, backend.group_gradient(gradient), Step("sgd", [], (1.0,)))
     assert backend.gather_rows(table, np.zeros(2, "int32")).tolist() == [[-3], [-3]]
 
 

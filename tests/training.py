@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import KERNEL_TYPES, argmax_and_positions, flat_ids, matrices
 
 from fastembed_layer import RowGradient
+from fastembed_layer.backends.contract import Step
 from fastembed_layer.kernels.rules import RULES
 from fastembed_layer.optimizers import (
     SGD,
@@ -138,7 +139,7 @@ def numbers_of(rule: str, decay: float = 0.0) -> dict[str, Any]:
 def update_rows(device: Any, trained: Trained, rule: str, gradient: RowGradient, keep: float = 1.0) -> None:
     """One step by the backend."""
     grouped = device.group_gradient(gradient)
-    device.update_rows(trained.table, grouped, rule, list(trained.slots.values()), trained.numbers, keep)
+    device.update_rows(trained.table, grouped, Step(rule, list(trained.slots.values()), trained.numbers, keep))
 
 
 @st.composite

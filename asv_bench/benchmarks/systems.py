@@ -15,6 +15,7 @@ import fastembed_layer
 import fastembed_layer.backends.cpu  # loads numba here, before asv forks for each of its measurements
 from fastembed_layer import optimizers
 from fastembed_layer.backends import dispatch
+from fastembed_layer.backends.contract import Step
 
 from .common import Features, Job, Workload, take_turns, use_threads
 
@@ -144,8 +145,9 @@ class FastembedLayer(System):
             return take_turns(backend.group_gradient, gradients)
         _start_training(table, rule)
         slots, numbers = list(rule.slots_of(table).values()), rule.scalars(rule.learning_rate, 1)
+        step = Step(rule.rule, slots, numbers)
         grouped = [backend.group_gradient(gradient) for gradient in gradients]
-        return take_turns(lambda each: backend.update_rows(table, each, rule.rule, slots, numbers), grouped)
+        return take_turns(lambda each: backend.update_rows(table, each, step), grouped)
 
     @staticmethod
     def optimizer(name: str) -> Any:

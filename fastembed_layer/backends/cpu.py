@@ -11,7 +11,7 @@ import numpy as np
 from fastembed_layer.backends.buffers import borrow_array
 from fastembed_layer.backends.concurrent import see_no_step_half_done
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
-from fastembed_layer.backends.contract.types import Gradient, TableState, Weight
+from fastembed_layer.backends.contract.types import Gradient, Step, TableState, Weight
 from fastembed_layer.backends.cpu_memory import CpuMemory
 from fastembed_layer.backends.hot_rows import key_sources, sort_gradient, sum_hot_rows
 from fastembed_layer.backends.launch import (
@@ -145,37 +145,17 @@ class CpuBackend(CpuMemory, Backend):
         launch(sum_blocks, (), len(counts), 1)
         return ids, sums
 
-    def update_rows(
-        self,
-        table: TableState,
-        grouped: GroupedGradient,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
-        self.prepare_update(table, grouped, rule, slots, scalars, decay_factor)()
-
-    def prepare_update(
-        self,
-        table: TableState,
-        grouped: GroupedGradient,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> Callable[[], None]:
+    def prepare_update(self, table: TableState, grouped: GroupedGradient, step: Step) -> Callable[[], None]:
         parts = sum_hot_rows(sort_gradient(grouped.keys, grouped.gradient, table.dtype))
-        step = (_as_scalars(scalars, table.dtype), table.dtype.type(decay_factor))
-        grain = grain_of(table.array, 1 + len(slots))
+        numbers, grain = _numbers_of(step, table.dtype), grain_of(table.array, 1 + len(step.slots))
         scratch = make_scratch(table, 2, len(grouped.keys), grain)
-        kernel, kind = _update_kernel(table, rule), (table.dtype, _factors(table) is None, *parts[0].kind)
-        compile_ahead(kernel, kind, lambda: (*_update_state(table, slots), *parts[0], *step), scratch)
+        kernel, kind = _update_kernel(table, step.rule), (table.dtype, _factors(table) is None, *parts[0].kind)
+        compile_ahead(kernel, kind, lambda: (*_update_state(table, step.slots), *parts[0], *numbers), scratch)
 
         def update() -> None:
-            first = _update_state(table, slots)
+            first = _update_state(table, step.slots)
             for part in parts:
-                launch(kernel, (*first, *part, *step), len(part.keys), grain, scratch)
+                launch(kernel, (*first, *part, *numbers), len(part.keys), grain, scratch)
 
         return update
 
@@ -185,30 +165,11 @@ class CpuBackend(CpuMemory, Backend):
         scratch = make_scratch(table, 1, table.input_dim, grain)
         launch(IDLE_RULES[table.idle.rule].finish_rows, _idle_state(table), table.input_dim, grain, scratch)
 
-    def update_dense(
-        self,
-        parameter: Weight,
-        gradient: Array,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
-        self.prepare_dense_update(parameter, gradient, rule, slots, scalars, decay_factor)()
-
-    def prepare_dense_update(
-        self,
-        parameter: Weight,
-        gradient: Array,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> Callable[[], None]:
-        state = tuple(_as_matrix(array) for array in (parameter.array, *slots))
+    def prepare_dense_update(self, parameter: Weight, gradient: Array, step: Step) -> Callable[[], None]:
+        state = tuple(_as_matrix(array) for array in (parameter.array, *step.slots))
         matrix = _as_matrix(np.ascontiguousarray(gradient, parameter.dtype))
-        arguments = (state, matrix, _as_scalars(scalars, parameter.dtype), parameter.dtype.type(decay_factor))
-        kernel, grain = RULES[rule].update_dense, grain_of(state[0], len(state))
+        arguments = (state, matrix, *_numbers_of(step, parameter.dtype))
+        kernel, grain = RULES[step.rule].update_dense, grain_of(state[0], len(state))
         compile_ahead(kernel, (parameter.dtype, matrix.flags.writeable), lambda: arguments)
 
         def update() -> None:
@@ -295,9 +256,9 @@ def _bag_grain(table: TableState, ids: Array, n_bags: int) -> int:
     return max(1, grain_of(table.array) // max(1, len(ids) // max(1, n_bags)))
 
 
-def _as_scalars(scalars: Sequence[float], dtype: np.dtype[Any]) -> tuple[Any, ...]:
-    """Numbers in the table's type: a float64 among float32 would widen the whole kernel."""
-    return tuple([dtype.type(scalar) for scalar in scalars])
+def _numbers_of(step: Step, dtype: np.dtype[Any]) -> tuple[tuple[Any, ...], Any]:
+    """The numbers of a rule and its decay in the table's type: a float64 among float32 would widen the whole kernel."""
+    return tuple([dtype.type(scalar) for scalar in step.scalars]), dtype.type(step.decay_factor)
 
 
 def _as_matrix(array: Array) -> Array:

@@ -14,7 +14,7 @@ from training import make_trained, make_vocabularies, update_rows
 
 from fastembed_layer import RowGradient, set_threads
 from fastembed_layer.backends import launch, sorting
-from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.backends.contract import IdsOutOfRangeError, Step
 from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels.threads import run_parallel
 from fastembed_layer.optimizers import SGD
@@ -126,7 +126,7 @@ def test_dense_updates_and_random_rows_have_the_same_bits_for_any_number_of_thre
 
     def train() -> list[Array]:
         parameter, drawn = Parameter(np.ones((100, 3), "float32")), np.empty((100, 3), "float32")
-        BACKEND.update_dense(parameter, gradient, "sgd", [], (0.1,))
+        BACKEND.update_dense(parameter, gradient, Step("sgd", [], (0.1,)))
         BACKEND.fill_random(drawn, 1, "uniform", (0.0, 1.0))
         return [parameter.value, drawn]
 

@@ -17,7 +17,7 @@ from reference import assert_same_bits
 from training import OPTIMIZERS, make_trained, update_rows
 
 from fastembed_layer import RowGradient
-from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.backends.contract import IdsOutOfRangeError, Step
 from fastembed_layer.backends.cuda import CudaBackend
 from fastembed_layer.tables.row_rates import RowRates
 from fastembed_layer.tables.table import Table
@@ -188,7 +188,7 @@ def test_pieces_of_long_segments_add_up_to_the_sum(lengths: list[int], piece: in
         values = np.random.default_rng(1).integers(-9, 9, (len(ids), 3)).astype("float32")
         table = Table(np.zeros((max(1, len(lengths)), 3), "float32"))
         grouped = BACKEND.group_gradient(RowGradient(ids, values, table.shape))
-        BACKEND.update_rows(table, grouped, "sgd", [], (-1.0,))
+        BACKEND.update_rows(table, grouped, Step("sgd", [], (-1.0,)))
     finally:
         BACKEND._device.piece = 4
     expected = np.zeros(table.shape, "float32")
@@ -261,7 +261,7 @@ def test_an_update_waits_for_nothing(counted: Any) -> None:
     table = Table(np.ones((9, 3)))
     grouped = counted.group_gradient(RowGradient(np.array([0, 0, 0, 0, 0, 1]), np.ones((6, 3)), (9, 3)))
     CountedFlag.waits = 0
-    counted.update_rows(table, grouped, "sgd", [], (0.1,))
+    counted.update_rows(table, grouped, Step("sgd", [], (0.1,)))
     assert CountedFlag.waits == 0
 
 
@@ -283,7 +283,7 @@ def test_steps_copy_the_rates_of_rows_to_the_device_once(monkeypatch: pytest.Mon
     )
     for _ in range(3):
         grouped = BACKEND.group_gradient(RowGradient(np.array([1, 8]), np.ones((2, 3)), (9, 3)))
-        BACKEND.update_rows(table, grouped, "sgd", [], (1.0,))
+        BACKEND.update_rows(table, grouped, Step("sgd", [], (1.0,)))
     assert copies == ["gpu:0"]
     np.testing.assert_allclose(table.array[[0, 1, 8], 0], [1, 1 - 3 * rates.factors[1], 1 - 3 * rates.factors[8]])
 

@@ -40,7 +40,7 @@ from training import (
 
 from fastembed_layer import RowGradient
 from fastembed_layer.backends import sorting
-from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.backends.contract import IdsOutOfRangeError, Step
 from fastembed_layer.backends.dispatch import backend_for
 from fastembed_layer.kernels.rules import RULES
 from fastembed_layer.tables.parameter import Parameter
@@ -334,7 +334,7 @@ def test_update_dense_applies_the_rule_to_every_element(
         rows, parts = (array.reshape(shape or (1,)) for array in (start, gradient))
         expected, expected_slots = reference.update_dense(rule, rows, slots, parts, numbers_of(rule, decay), 2)
         scalars = OPTIMIZERS[rule].scalars(RATE, 2)
-        device.update_dense(parameter, gradient, rule, list(slots.values()), scalars, 1 - RATE * decay)
+        device.update_dense(parameter, gradient, Step(rule, list(slots.values()), scalars, 1 - RATE * decay))
         assert parameter.value is memory
         assert_close(memory, expected.reshape(shape), TOLERANCE[dtype])
         for name, slot in slots.items():
@@ -455,7 +455,7 @@ def test_rows_past_two_to_the_31_elements_are_found(
     assert device.gather_rows(table, ids)[:, -1].tolist() == [4, 1, 4, 2, 3]
     assert device.gather_bags(table, ids, np.array([0, 3, 5]), None)[:, -1].tolist() == [9, 5]
     gradient = RowGradient(ids, np.ones((5, shape[1]), "float32"), shape)
-    device.update_rows(table, device.group_gradient(gradient), "momentum", [slot], (1.0, 0.5))
+    device.update_rows(table, device.group_gradient(gradient), Step("momentum", [slot], (1.0, 0.5)))
     assert value[rows, -1].tolist() == [0, 1, 2, 2]
     assert slot[rows, -1].tolist() == [-1, -1, -1, -2]
     assert not value[rows[:-1] + 2].any()

@@ -14,6 +14,7 @@ from emulated_cuda import make_backend
 
 from fastembed_layer import RowGradient, optimizers
 from fastembed_layer.backends import dispatch
+from fastembed_layer.backends.contract import Step
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.table import Table
 
@@ -62,7 +63,7 @@ def run_others(backend: Any, ids: Any) -> None:
     vocabularies = np.array([0, ROWS]), np.array([ROWS, ROWS])
     backend.offset_ids(ids.reshape(-1, 2), np.array([0, 1]), *vocabularies)
     backend.offset_bags(ids, np.array([[0, 3, 9], [9, 9, COUNT]]), *vocabularies)
-    backend.update_dense(Parameter(np.ones((4, 3))), np.ones((4, 3)), "sgd", [], (0.1,))
+    backend.update_dense(Parameter(np.ones((4, 3))), np.ones((4, 3)), Step("sgd", [], (0.1,)))
     backend.fill_random(np.empty((7, COLUMNS)), 5, "truncated_normal", (0.0, 1.0))
     tags, stamps = np.arange(64).reshape(2, 32), np.zeros((2, 32), np.int64)
     for tick in (3, None):

@@ -6,15 +6,24 @@ may.
 ``table.idle`` is set, rows count as they are after their idle steps. No operation creates an array of the table's
 shape.
 
-What reads tables is in `lookups.py`, what writes them in `updates.py`, what allocates and copies in
-`memory.py`, and what they are handed in `types.py`.
+What reads tables is in `lookups.py`, what writes them in `updates.py`, what allocates and copies in `memory.py`, what
+belongs to caches of rows in `directories.py`, and what they are handed in `types.py`. How an operation gets to its
+backend from elsewhere is its body here, see `hooks.py`.
 """
 
 from __future__ import annotations
 
+from fastembed_layer.backends.contract.directories import Directories
 from fastembed_layer.backends.contract.lookups import Lookups
 from fastembed_layer.backends.contract.memory import Memory
-from fastembed_layer.backends.contract.types import Gradient, GroupedGradient, IdsOutOfRangeError, TableState, Weight
+from fastembed_layer.backends.contract.types import (
+    Gradient,
+    GroupedGradient,
+    IdsOutOfRangeError,
+    Step,
+    TableState,
+    Weight,
+)
 from fastembed_layer.backends.contract.updates import Updates
 
 __all__ = [
@@ -25,6 +34,7 @@ __all__ = [
     "Lookups",
     "Memory",
     "Operations",
+    "Step",
     "TableState",
     "Updates",
     "Weight",
@@ -35,5 +45,5 @@ class Operations(Lookups, Updates):
     """The operations on tables and row gradients."""
 
 
-class Backend(Operations, Memory):
+class Backend(Operations, Directories, Memory):
     """The operations and the memory they work in: all that a backend has to have."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.contract.hooks import Hooks
 from fastembed_layer.backends.contract.types import Gradient, TableState
 
 Array = np.ndarray[Any, Any]
 
 
-class Lookups(ABC):
+class Lookups(Hooks):
     """Operations that never write a table."""
 
-    @abstractmethod
     def gather_rows(self, table: TableState, ids: Array, out: Array | None = None) -> Array:
         """Look rows up.
 
@@ -38,8 +37,8 @@ class Lookups(ABC):
         IdsOutOfRangeError
             If an id is not a row; `out` is then partly written.
         """
+        return self._look_up("gather_rows", table, ids=ids, out=out)
 
-    @abstractmethod
     def gather_bags(
         self,
         table: TableState,
@@ -78,8 +77,9 @@ class Lookups(ABC):
         IdsOutOfRangeError
             If an id is not a row.
         """
+        bags = {"ids": ids, "offsets": offsets, "scales": scales}
+        return self._look_up("gather_bags", table, **bags, combiner=combiner, divisors=divisors)
 
-    @abstractmethod
     def gather_max(
         self,
         table: TableState,
@@ -114,8 +114,9 @@ class Lookups(ABC):
         IdsOutOfRangeError
             If an id is not a row.
         """
+        bags = {"ids": ids, "offsets": offsets, "scales": scales}
+        return self._look_up("gather_max", table, **bags, combiner=combiner, argmax=argmax)
 
-    @abstractmethod
     def dot_rows(self, table: TableState, gradient: Gradient) -> Array:
         """Multiply each row of a gradient by its gradient vector: the derivative with respect to its scale.
 
@@ -136,40 +137,8 @@ class Lookups(ABC):
         IdsOutOfRangeError
             If an id is not a row.
         """
+        return self._look_up("dot_rows", table, gradient=gradient)
 
-    @abstractmethod
-    def find_locations(self, tags: Array, stamps: Array, ids: Array, input_dim: int, tick: int | None = None) -> Array:
-        """Find the locations of ids in the directory of a row cache, and note that they have been used.
-
-        Each id has one set, found by multiplying it; its row is in one of the locations of that set or not in the
-        cache. Of ids that are no rows none is found, and no stamp is written.
-
-        Parameters
-        ----------
-        tags : ndarray of int64, shape (n_sets, 32)
-            The id of the row in each location, -1 where there is none; no id twice.
-        stamps : ndarray of int64, shape (n_sets, 32)
-            Changed in place.
-        ids : ndarray, shape (n,)
-            The ids to find.
-        input_dim : int
-            Number of rows of the table.
-        tick : int, optional
-            What the stamp of each location that is found becomes, at least 0. Without it the stamp goes up by 1 for
-            each position that names the location.
-
-        Returns
-        -------
-        locations : ndarray of int64, shape (n,)
-            ``set * 32 + way``, which counts the locations of all sets; ``-1 - set`` for an id that is in none.
-
-        Raises
-        ------
-        IdsOutOfRangeError
-            If an id is not a row of the table.
-        """
-
-    @abstractmethod
     def offset_ids(self, ids: Array, columns: Array, row_offsets: Array, input_dims: Array) -> Array:
         """Turn ids of several vocabularies into rows of the one table in which these lie under each other.
 
@@ -194,8 +163,9 @@ class Lookups(ABC):
         IdsOutOfRangeError
             If an id is not in its vocabulary; the position is that in the flat `ids`.
         """
+        rows: Array = self._arrange("offset_ids", ids, columns, row_offsets, input_dims)
+        return rows
 
-    @abstractmethod
     def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
         """Do for bags what `offset_ids` does for single ids, and put them into the order of the samples.
 
@@ -220,3 +190,5 @@ class Lookups(ABC):
         IdsOutOfRangeError
             If an id is not in its vocabulary; the position is that in `values`.
         """
+        bags: tuple[Array, Array] = self._arrange("offset_bags", values, offsets, row_offsets, input_dims)
+        return bags

@@ -166,6 +166,27 @@ class GroupedGradient(NamedTuple):
     keys: Array
 
 
+class Step(NamedTuple):
+    """What an optimizer does to a weight in one step.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the update rule, such as ``"adagrad"``.
+    slots : sequence of ndarray of the shape and dtype of the weight
+        The optimizer's state, in the order of the rule; some rules have slots with one number for each row.
+    scalars : sequence of float
+        The numbers of the rule, in its order.
+    decay_factor : float
+        What weight decay leaves of the weights; they are multiplied by it before the rule sees them.
+    """
+
+    rule: str
+    slots: Sequence[Array]
+    scalars: Sequence[float]
+    decay_factor: float = 1.0
+
+
 class IdsOutOfRangeError(IndexError):
     """Some id is not a row of the table.
 
@@ -178,6 +199,3 @@ class IdsOutOfRangeError(IndexError):
     def __init__(self, position: int, value: int, input_dim: int):
         super().__init__(f"indices[{position}] = {value} is not in [0, {input_dim})")
         self.position = position
-
-
-Slots = Sequence[Array]

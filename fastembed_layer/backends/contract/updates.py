@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.contract.types import Gradient, GroupedGradient, TableState, Weight
+from fastembed_layer.backends.contract.hooks import Hooks
+from fastembed_layer.backends.contract.types import Gradient, GroupedGradient, Step, TableState, Weight
 
 Array = np.ndarray[Any, Any]
 
 
-class Updates(ABC):
+class Updates(Hooks):
     """Operations on gradients, and those that write weights."""
 
-    @abstractmethod
     def group_gradient(self, gradient: Gradient) -> GroupedGradient:
         """Check the ids of a gradient and bring the positions of each id together; nothing is written to a table.
 
@@ -25,8 +24,9 @@ class Updates(ABC):
         IdsOutOfRangeError
             If an id is not a row.
         """
+        grouped: GroupedGradient = self._arrange("group_gradient", gradient)
+        return grouped
 
-    @abstractmethod
     def sum_duplicates(self, gradient: Gradient) -> tuple[Array, Array]:
         """Sum the gradient vectors of each id in the order of their positions.
 
@@ -42,17 +42,10 @@ class Updates(ABC):
         IdsOutOfRangeError
             If an id is not a row.
         """
+        summed: tuple[Array, Array] = self._arrange("sum_duplicates", gradient)
+        return summed
 
-    @abstractmethod
-    def update_rows(
-        self,
-        table: TableState,
-        grouped: GroupedGradient,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
+    def update_rows(self, table: TableState, grouped: GroupedGradient, step: Step) -> None:
         """Apply one optimizer step to the rows of a gradient; table and slots change in place, other rows do not.
 
         The gradients of an id are summed, in the order of their positions, before the rule sees them. Table and
@@ -64,14 +57,8 @@ class Updates(ABC):
             The table to train.
         grouped : GroupedGradient
             What `group_gradient` returned.
-        rule : str
-            Name of the update rule, such as ``"adagrad"``.
-        slots : sequence of ndarray of the shape and dtype of the table
-            The optimizer's state, in the order of the rule.
-        scalars : sequence of float
-            The numbers of the rule, in its order.
-        decay_factor : float
-            What weight decay leaves of the weights; they are multiplied by it before the rule sees them.
+        step : Step
+            The rule with its slots and numbers.
 
         Notes
         -----
@@ -82,48 +69,26 @@ class Updates(ABC):
         pass, and ``table.idle.last_steps`` of the rows becomes the step after the clock's present one. The caller
         advances the clock.
         """
+        self.prepare_update(table, grouped, step)()
 
-    def prepare_update(
-        self,
-        table: TableState,
-        grouped: GroupedGradient,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> Callable[[], None]:
+    def prepare_update(self, table: TableState, grouped: GroupedGradient, step: Step) -> Callable[[], None]:
         """Return `update_rows` as a function that only writes, after everything that can fail has been done.
 
         Nothing is written before it is called. A backend that cannot tell the two apart does all of it then.
         """
-        return lambda: self.update_rows(table, grouped, rule, slots, scalars, decay_factor)
+        update: Callable[[], None] = self._write("prepare_update", table, grouped, step)
+        return update
 
-    def prepare_dense_update(
-        self,
-        parameter: Weight,
-        gradient: Array,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> Callable[[], None]:
+    def prepare_dense_update(self, parameter: Weight, gradient: Array, step: Step) -> Callable[[], None]:
         """Return `update_dense` as a function that only writes, as `prepare_update` does."""
-        return lambda: self.update_dense(parameter, gradient, rule, slots, scalars, decay_factor)
+        update: Callable[[], None] = self._write("prepare_dense_update", parameter, gradient, step)
+        return update
 
-    @abstractmethod
     def finish_rows(self, table: TableState) -> None:
         """Bring every row of a table with ``table.idle`` up to date; table, slots and last steps change in place."""
+        self._write("finish_rows", table)
 
-    @abstractmethod
-    def update_dense(
-        self,
-        parameter: Weight,
-        gradient: Array,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
+    def update_dense(self, parameter: Weight, gradient: Array, step: Step) -> None:
         """Apply one optimizer step to every element of a parameter; parameter and slots change in place.
 
         Parameters
@@ -132,11 +97,11 @@ class Updates(ABC):
             Of any rank.
         gradient : ndarray of the shape of the parameter
             Its gradient.
-        rule, slots, scalars, decay_factor
-            As for `update_rows`.
+        step : Step
+            The rule with its slots and numbers.
         """
+        self.prepare_dense_update(parameter, gradient, step)()
 
-    @abstractmethod
     def fill_random(
         self, out: Array, seed: int, distribution: str, scalars: tuple[float, float], first_row: int = 0
     ) -> None:
@@ -156,3 +121,4 @@ class Updates(ABC):
         first_row : int
             Number of the first row.
         """
+        self._write("fill_random", out, seed, distribution, scalars, first_row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fastembed_layer.backends.concurrent import see_no_step_half_done
 from fastembed_layer.backends.contract import Backend, GroupedGradient, IdsOutOfRangeError
-from fastembed_layer.backends.contract.types import Gradient, TableState, Weight
+from fastembed_layer.backends.contract.types import Gradient, Step, TableState, Weight
 from fastembed_layer.backends.cuda.arguments import pack_numbers, pack_state
 from fastembed_layer.backends.cuda.launches import Launches, moves
 from fastembed_layer.backends.cuda.memory import DeviceMemory
@@ -219,24 +219,19 @@ class CudaBackend(DeviceMemory, Backend):
             )
         return ids[starts], sums
 
+    def prepare_update(self, table: TableState, grouped: GroupedGradient, step: Step) -> Callable[[], None]:
+        return lambda: self._update_rows(table, grouped, step)
+
     @on_its_device
-    def update_rows(
-        self,
-        table: TableState,
-        grouped: GroupedGradient,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
+    def _update_rows(self, table: TableState, grouped: GroupedGradient, step: Step) -> None:
         gradient = self._device.sort_gradient(grouped.keys, grouped.gradient, table.dtype)
-        arguments = (*gradient.pack(), *self._device.sum_pieces(gradient), table.dtype.type(decay_factor))
-        arguments += pack_numbers(scalars, table.dtype)
+        arguments = (*gradient.pack(), *self._device.sum_pieces(gradient), table.dtype.type(step.decay_factor))
+        arguments += pack_numbers(step.scalars, table.dtype)
         count, columns = len(gradient.keys), table.output_dim
         if table.idle is None:
-            state = (*pack_state(table.array, slots), self._device.factors_of(table), np.int64(columns))
+            state = (*pack_state(table.array, step.slots), self._device.factors_of(table), np.int64(columns))
             self._device.launch(
-                Module("steps", table.dtype, rule=rule), "update_rows", count, columns, state + arguments
+                Module("steps", table.dtype, rule=step.rule), "update_rows", count, columns, state + arguments
             )
         else:
             self._device.step_idle_rows(table, "update_idle_rows", count, arguments)
@@ -245,26 +240,21 @@ class CudaBackend(DeviceMemory, Backend):
     def finish_rows(self, table: TableState) -> None:
         self._device.step_idle_rows(table, "finish_rows", table.input_dim, (np.int64(table.input_dim),))
 
+    def prepare_dense_update(self, parameter: Weight, gradient: Array, step: Step) -> Callable[[], None]:
+        return lambda: self._update_dense(parameter, gradient, step)
+
     @on_its_device
-    def update_dense(
-        self,
-        parameter: Weight,
-        gradient: Array,
-        rule: str,
-        slots: Sequence[Array],
-        scalars: Sequence[float],
-        decay_factor: float = 1.0,
-    ) -> None:
+    def _update_dense(self, parameter: Weight, gradient: Array, step: Step) -> None:
         # Rules that do not look at a row as a whole take single numbers: a bias is one long row.
-        width = parameter.shape[-1] if parameter.ndim and rule.startswith("rowwise") else 1
+        width = parameter.shape[-1] if parameter.ndim and step.rule.startswith("rowwise") else 1
         count = parameter.size // max(1, width)
         if count == 0:
             return
-        state = [array.reshape(count, -1) for array in (parameter.array, *slots)]
-        numbers = (parameter.dtype.type(decay_factor), *pack_numbers(scalars, parameter.dtype))
+        state = [array.reshape(count, -1) for array in (parameter.array, *step.slots)]
+        numbers = (parameter.dtype.type(step.decay_factor), *pack_numbers(step.scalars, parameter.dtype))
         values = self._device.take(gradient, parameter.dtype)
         arguments = (*pack_state(state[0], state[1:]), np.int64(width), values, np.int64(count), *numbers)
-        self._device.launch(Module("steps", parameter.dtype, rule=rule), "update_dense", count, width, arguments)
+        self._device.launch(Module("steps", parameter.dtype, rule=step.rule), "update_dense", count, width, arguments)
 
     @on_its_device
     def fill_random(

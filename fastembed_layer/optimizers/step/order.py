@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.contract import GroupedGradient
+from fastembed_layer.backends.contract import GroupedGradient, Step
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.optimizers.schedules.base import rate_of_step
 from fastembed_layer.optimizers.step.folded_penalties import close_sums, open_sums, split_penalties
@@ -45,7 +45,7 @@ def take_step(optimizer: Owner, pairs: Pairs) -> None:
     prepared = prepare_with_room(pairs, optimizer, lambda: _prepare(optimizer, pairs, motion, decay_factors))
     sums = open_sums(pairs, moves_rows=motion is not None and motion.moves_rows)
     writes = [
-        _prepare_update(parameter, gradient, optimizer.rule, slots, (numbers, decay_factors[parameter]))
+        _prepare_update(parameter, gradient, Step(optimizer.rule, slots, numbers, decay_factors[parameter]))
         for (parameter, _), (gradient, slots) in zip(pairs, prepared, strict=True)
     ]
     tables = [parameter for parameter, _ in pairs if isinstance(parameter, Table)]
@@ -109,16 +109,14 @@ def _prepare(
     return [(gradient, list(slots.values())) for gradient, slots in prepared]
 
 
-def _prepare_update(
-    parameter: Parameter, gradient: Any, rule: str, slots: list[Array], step: tuple[tuple[float, ...], float]
-) -> Callable[[], None]:
+def _prepare_update(parameter: Parameter, gradient: Any, step: Step) -> Callable[[], None]:
     """Return what applies the rule to the rows of a grouped gradient, or to all elements of a dense one."""
     if isinstance(gradient, GroupedGradient):
         assert isinstance(parameter, Table)
-        return backend_of(parameter).prepare_update(parameter, gradient, rule, slots, *step)
+        return backend_of(parameter).prepare_update(parameter, gradient, step)
     if isinstance(parameter, Table):
         parameter.finish()
-    update = backend_of(parameter, gradient).prepare_dense_update(parameter, gradient, rule, slots, *step)
+    update = backend_of(parameter, gradient).prepare_dense_update(parameter, gradient, step)
 
     def write_all() -> None:
         touch_all_rows(parameter)
