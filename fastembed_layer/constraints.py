@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import as_array
 from fastembed_layer.checks import check_number
 from fastembed_layer.named import NamedObjects, StrictArguments, serialize
 
@@ -193,7 +194,7 @@ class FunctionConstraint(Constraint):
 
     def __call__(self, weights: Any) -> Array:
         """Return what the function returns, as an array of the dtype of `weights`."""
-        weights = np.asarray(weights)
+        weights = as_array(weights, is_weight=True)
         projected = np.array(self.function(weights), weights.dtype)
         if projected.shape != weights.shape:
             raise ValueError(
@@ -225,7 +226,7 @@ def _find_norms(weights: Array, axis: Axis) -> Array:
 
 
 def _as_floats(weights: Any) -> Array:
-    array: Array = np.asarray(weights)
+    array = as_array(weights, is_weight=True)
     if array.dtype.kind != "f":
         raise TypeError(f"`weights` of a constraint must be floats. Received: dtype {array.dtype}.")
     return array

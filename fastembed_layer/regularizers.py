@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import as_array
 from fastembed_layer.checks import check_choice, check_number
 from fastembed_layer.named import NamedObjects, StrictArguments, serialize
 from fastembed_layer.tables.block_sums import BLOCK, sum_blocks
@@ -201,7 +202,7 @@ class FunctionRegularizer(Regularizer):
 
     def __call__(self, weights: Any) -> float:
         """Return what the function returns, which must be one number."""
-        value = np.asarray(self.function(np.asarray(weights)))
+        value = np.asarray(self.function(as_array(weights, is_weight=True)))
         if value.size != 1:
             raise ValueError(
                 f"The regularizer {self.describe()} must return one number. Received: shape {value.shape}."
@@ -212,7 +213,7 @@ class FunctionRegularizer(Regularizer):
         """Return what the function's own `gradient` method returns."""
         if not hasattr(self.function, "gradient"):
             return super().gradient(weights)
-        weights = np.asarray(weights)
+        weights = as_array(weights, is_weight=True)
         gradient = np.asarray(self.function.gradient(weights), weights.dtype)
         if gradient.shape != weights.shape:
             raise ValueError(
@@ -233,7 +234,7 @@ class FunctionRegularizer(Regularizer):
 
 
 def _as_floats(weights: Any) -> Array:
-    array: Array = np.asarray(weights)
+    array = as_array(weights, is_weight=True)
     if array.dtype.kind != "f":
         raise TypeError(f"`weights` of a regularizer must be floats. Received: dtype {array.dtype}.")
     return array

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from fastembed_layer.backends.foreign import as_numpy, unwrap, widen
+
 if TYPE_CHECKING:
     from fastembed_layer.backends.contract import Backend
 
@@ -85,13 +87,32 @@ def to_cpu(array: Array) -> Array:
     return array if is_on_cpu(array) else move_array(array, CPU)
 
 
-def as_array(array: Any) -> Array:
-    """Return an array where it lives; what is none becomes one of numpy's."""
-    return np.asarray(array) if is_on_cpu(array) else array
+def as_array(array: Any, is_weight: bool = False) -> Array:
+    """Return an array where it lives, on its own memory; what is none becomes one of numpy's.
+
+    Parameters
+    ----------
+    array : array_like
+        Of any library: what it keeps in main memory becomes an array of numpy's, and on a GPU one of cupy's.
+    is_weight : bool
+        Whether its numbers become a weight. A tensor of PyTorch that requires a gradient is taken only then.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is a tensor of PyTorch that requires a gradient, is sparse, or is on another kind of device.
+    """
+    if type(array) is np.ndarray:
+        return widen(array)
+    array = unwrap(array, is_weight)
+    if is_on_cpu(array):
+        return as_numpy(array)
+    return array if hasattr(array, "flags") else backend_for(DEVICE_KIND).adopt(array)
 
 
 def as_contiguous(array: Any) -> Array:
     """Return an array, or what numpy can make one of, in C order where it lives."""
+    array = as_array(array)
     if is_on_cpu(array):
         return np.ascontiguousarray(array)
     contiguous: Array = array if array.flags.c_contiguous else array.copy()

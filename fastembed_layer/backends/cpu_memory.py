@@ -47,6 +47,9 @@ class CpuMemory(Memory):
     def empty_pinned(self, shape: tuple[int, ...], dtype: Any, number: int = 0) -> Array:
         return empty_aligned(shape, dtype)
 
+    def adopt(self, array: Any) -> Array:
+        return np.asarray(array)
+
     def copy_into(self, out: Array, source: Array) -> None:
         out[...] = source
 

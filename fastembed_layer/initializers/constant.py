@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import as_array, to_cpu
 from fastembed_layer.checks import check_number
 from fastembed_layer.initializers.base import Array, Initializer, copy_rows
 
@@ -133,7 +134,7 @@ class Identity(Initializer):
 
 def as_number_array(values: Any) -> Array:
     """Return an array of numbers, or raise a TypeError."""
-    array: Array = np.asarray(values)
+    array = to_cpu(as_array(values, is_weight=True))
     if array.dtype.kind not in "fiu":
         raise TypeError(f"An initializer that is an array must hold numbers. Received: dtype {array.dtype}.")
     return array

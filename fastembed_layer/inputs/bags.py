@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastembed_layer.backends.arrays import as_contiguous, is_on_cpu, move_like, to_cpu
+from fastembed_layer.inputs.foreign import read_foreign
 from fastembed_layer.inputs.ids import normalise_ids
 from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
@@ -82,6 +83,7 @@ def arrange_inputs(inputs: Any, layer_name: str) -> Any:
     TypeError, ValueError
         If the ids are no integers, or a sparse matrix comes with further weights or is not CSR.
     """
+    inputs = read_foreign(inputs)
     ids, weights = inputs if isinstance(inputs, WeightedIds) or _is_pair(inputs) else (inputs, None)
     if is_sparse_matrix(ids):
         if weights is not None:
@@ -113,6 +115,7 @@ def read_bags(inputs: Any, dtype: Any) -> Bags:
     TypeError
         If the weights are no numbers.
     """
+    inputs = read_foreign(inputs)
     ids, weights = inputs if isinstance(inputs, WeightedIds) else (inputs, None)
     if isinstance(ids, Ragged):
         if ids.values.ndim != 1:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import as_array
 from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix
 from fastembed_layer.inputs.wrong_ids import is_category
 
@@ -49,7 +50,7 @@ def read_column(column: Any, name: str) -> Array | Ragged:
             f"{name} is a categorical column. Pass its codes, column.cat.codes; -1 in them stands for a missing value. "
             f"Received: a column of dtype {column.dtype}."
         )
-    values = np.asarray(column)
+    values = as_array(column)
     holds_sequences = values.dtype == object and values.ndim == 1 and len(values) > 0
     if holds_sequences and all(isinstance(entry, SEQUENCES) for entry in values):
         return Ragged.from_lists(list(values))

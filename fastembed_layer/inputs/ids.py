@@ -9,6 +9,7 @@ import numpy as np
 
 from fastembed_layer.backends.arrays import as_contiguous, is_on_cpu
 from fastembed_layer.backends.contract import IdsOutOfRangeError
+from fastembed_layer.inputs.foreign import read_foreign
 from fastembed_layer.inputs.positions import describe_position
 from fastembed_layer.inputs.ragged import Ragged
 from fastembed_layer.inputs.wrong_ids import MISSING_REMEDY, explain_uneven, explain_wrong_kind, is_category
@@ -40,6 +41,7 @@ def normalise_ids(inputs: Any, layer_name: str) -> Array | Ragged:
     """
     if type(inputs) is np.ndarray and inputs.dtype in ID_TYPES and inputs.flags.c_contiguous:
         return inputs  # nothing to do, and small batches feel every microsecond
+    inputs = read_foreign(inputs)
     if not is_on_cpu(inputs):
         return _as_kernel_type(inputs, layer_name)
     if isinstance(inputs, Ragged):

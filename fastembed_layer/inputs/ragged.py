@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import as_array, to_cpu
+
 Array = np.ndarray[Any, Any]
 
 
@@ -47,10 +49,10 @@ class Ragged:
     """
 
     def __init__(self, values: Any, offsets: Any, *, include_last_offset: bool = True):
-        self.values: Array = np.asarray(values)
+        self.values: Array = as_array(values)
         if self.values.ndim == 0:
             raise ValueError(f"`values` must have at least one axis. Received: {values!r}.")
-        offsets = np.asarray(offsets)
+        offsets = to_cpu(as_array(offsets))
         if not include_last_offset and offsets.ndim == 1 and offsets.dtype.kind in "iu":
             offsets = _with_last_offset(offsets.astype(np.int64), len(self.values))
         self.offsets: Array = _checked_offsets(offsets, len(self.values))
@@ -95,7 +97,7 @@ class Ragged:
         >>> Ragged.from_lengths([3, 1, 2, 7], [3, 0, 1]).to_list()
         [[3, 1, 2], [], [7]]
         """
-        lengths, values = _checked_lengths(np.asarray(lengths)), np.asarray(values)
+        lengths, values = _checked_lengths(to_cpu(as_array(lengths))), as_array(values)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         if values.ndim and offsets[-1] != len(values):
             raise ValueError(f"`lengths` must add up to the number of values, {len(values)}. Received: {offsets[-1]}.")

@@ -11,6 +11,7 @@ from fastembed_layer.backends.arrays import as_contiguous
 from fastembed_layer.backends.contract import IdsOutOfRangeError
 from fastembed_layer.backends.dispatch import backend_of
 from fastembed_layer.checks import check_choice, check_dimension, check_flag
+from fastembed_layer.inputs.foreign import read_foreign
 from fastembed_layer.inputs.ids import normalise_ids, refuse_wide_ids
 from fastembed_layer.inputs.out_of_range import OutOfRangePolicy, Replaced, join_zeroed, set_padding_apart
 from fastembed_layer.inputs.ragged import Ragged
@@ -218,6 +219,7 @@ class Embedding(PlacedLayer):
     def set_weights(self, weights: Any) -> None:
         """Overwrite the table, building the layer first where need be; `weights` may be the bare array."""
         self.build()
+        weights = read_foreign(weights, is_weight=True)
         super().set_weights([weights] if self._is_matrix(weights) else weights)
 
     def _is_matrix(self, weights: Any) -> bool:
@@ -232,6 +234,7 @@ class Embedding(PlacedLayer):
 
     def _checked_memory(self, weights: Any) -> Array:
         """Return the one array of `weights`, as it is to be used."""
+        weights = read_foreign(weights, is_weight=True)
         given = weights if isinstance(weights, np.ndarray) else weights[0] if weights else None
         shape, dtype = (self.input_dim, self.output_dim), np.dtype(self.variable_dtype)
         if (

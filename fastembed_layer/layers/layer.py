@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import regularizers
+from fastembed_layer.backends.arrays import as_array
 from fastembed_layer.layers.configs import read_config
 from fastembed_layer.layers.dtypes import DTypes, resolve_dtypes
 from fastembed_layer.layers.masks import attach_mask, mask_of
@@ -153,8 +154,8 @@ class Layer(Module):
     def prepare(self, inputs: Any) -> Any:
         """Turn what the caller passed into arrays."""
         if self.takes_list:
-            return [np.asarray(array) for array in inputs]
-        return inputs if self._is_composite else np.asarray(inputs)
+            return [np.asarray(as_array(array)) for array in inputs]
+        return inputs if self._is_composite else np.asarray(as_array(inputs))
 
     def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Call the layer on arrays, or on symbolic tensors to define a functional model."""
@@ -220,7 +221,7 @@ class Layer(Module):
         ValueError, TypeError
             If their number or a shape differs, or one does not hold numbers; nothing is written then.
         """
-        weights = [np.asarray(value) for value in weights]
+        weights = [as_array(value, is_weight=True) for value in weights]
         shapes = [parameter.shape for parameter in self.shown_weights()]
         if [value.shape for value in weights] != shapes:
             raise ValueError(

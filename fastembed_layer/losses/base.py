@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastembed_layer import tape
+from fastembed_layer.backends.arrays import as_array, move_like
 from fastembed_layer.checks import check_compute_dtype
 from fastembed_layer.losses.comparison import align_ranks, align_weights, as_numbers, as_predictions
 from fastembed_layer.named import StrictArguments, snake_case
@@ -119,8 +120,9 @@ class Loss(StrictArguments):
             If an argument does not hold numbers.
         """
         value, pull_back = self._evaluate(y_true, y_pred, sample_weight, mask)
-        # asanyarray keeps the identity of the caller's array, by which the tape knows it.
-        tape.record([np.asanyarray(y_pred)], value, lambda d_loss: tape.Cotangents([pull_back(d_loss)]))
+        # The tape knows an array by its identity, so the caller's own is recorded.
+        given = y_pred if isinstance(y_pred, np.ndarray) else as_array(y_pred)
+        tape.record([given], value, lambda d_loss: tape.Cotangents([move_like(pull_back(d_loss), given)]))
         return value
 
     def value_and_gradient(

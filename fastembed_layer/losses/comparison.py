@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import as_array, to_cpu
+
 Array = np.ndarray[Any, Any]
 
 # Keras's epsilon(): the bound of probabilities whose logarithm is taken, and of what is divided by.
@@ -14,7 +16,7 @@ EPSILON = 1e-7
 
 def as_numbers(name: str, values: Any) -> Array:
     """Return the argument called `name` as an array of booleans, integers or floats, else TypeError."""
-    numbers = np.asarray(values)
+    numbers = to_cpu(as_array(values))
     if numbers.dtype.kind not in "biuf":
         raise TypeError(f"`{name}` must hold real numbers. Received: dtype {numbers.dtype}.")
     return numbers

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastembed_layer.checks import check_dimension, warn_caller
 from fastembed_layer.inputs.columns import is_column, is_table, read_columns_deep
+from fastembed_layer.inputs.foreign import is_one_input, read_foreign
 from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix
 from fastembed_layer.models.class_weights import check_class_weight, weigh_classes
 from fastembed_layer.models.rows import as_rows, as_targets, common_length, take_rows
@@ -162,7 +163,7 @@ def is_iterable_of_batches(inputs: Any) -> bool:
     """Tell whether `x` is no samples but something that yields batches of them."""
     is_one = isinstance(inputs, np.ndarray | list | tuple | Mapping | Ragged) or is_sparse_matrix(inputs)
     yields = isinstance(inputs, Iterable) or _is_dataset(inputs)
-    return yields and not is_one and not is_table(inputs) and not is_column(inputs)
+    return yields and not is_one and not is_table(inputs) and not is_column(inputs) and not is_one_input(inputs)
 
 
 def _is_dataset(inputs: Any) -> bool:
@@ -195,7 +196,9 @@ def _open_iterable(inputs: Iterable[Any], class_weight: Any) -> Source:
 
 def _as_batch(batch: Any, class_weight: Any) -> Batch:
     parts = Batch(*batch) if isinstance(batch, tuple) else Batch(batch)
-    parts = Batch(read_columns_deep(parts.inputs), as_targets(parts.targets), as_targets(parts.sample_weight))
+    parts = Batch(
+        read_columns_deep(read_foreign(parts.inputs)), as_targets(parts.targets), as_targets(parts.sample_weight)
+    )
     if class_weight is None:
         return parts
     check_class_weight(class_weight, parts.sample_weight)

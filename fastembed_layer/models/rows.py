@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastembed_layer.backends.arrays import to_cpu
 from fastembed_layer.inputs.columns import is_column, is_table, read_column, read_columns
+from fastembed_layer.inputs.foreign import read_foreign
 from fastembed_layer.inputs.ragged import Ragged, is_sparse_matrix, split_sparse_matrix
 
 Array = np.ndarray[Any, Any]
@@ -19,6 +21,7 @@ def as_rows(inputs: Any, names: Sequence[str] | None = None) -> Any:
     A sparse matrix becomes two: the ids and the weights of its bags. Of a table (of pandas, polars or Arrow) the
     columns `names` are taken, or without names the whole as one array.
     """
+    inputs = read_foreign(inputs)
     if isinstance(inputs, Ragged) or inputs is None:
         return inputs
     if isinstance(inputs, Mapping):
@@ -31,7 +34,7 @@ def as_rows(inputs: Any, names: Sequence[str] | None = None) -> Any:
         return read_column(inputs, "`x`")
     if isinstance(inputs, list | tuple):
         return _as_list(inputs)
-    return np.asarray(inputs)
+    return np.asarray(to_cpu(inputs))
 
 
 def as_targets(values: Any, is_single: bool = False) -> Any:
@@ -39,6 +42,7 @@ def as_targets(values: Any, is_single: bool = False) -> Any:
 
     A list of arrays holds the targets of several outputs, unless it is known that there is one.
     """
+    values = to_cpu(read_foreign(values))
     if values is None or isinstance(values, np.ndarray):
         return values
     if isinstance(values, Mapping):
@@ -98,7 +102,7 @@ def _length_of(leaf: Any) -> int:
 
 def _as_list(inputs: Any) -> Any:
     """Tell several inputs from samples: arrays are inputs, lists are the samples of one."""
-    parts = [read_column(part, f"`x[{at}]`") if is_column(part) else part for at, part in enumerate(inputs)]
+    parts = [read_column(part, f"`x[{at}]`") if is_column(part) else to_cpu(part) for at, part in enumerate(inputs)]
     if parts and all(isinstance(part, np.ndarray | Ragged) for part in parts):
         return parts
     return Ragged.from_lists(parts) if Ragged.describes(parts) else np.asarray(parts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import CPU, copy_blocks, is_on_cpu, move_array, to_cpu
+from fastembed_layer.backends.arrays import CPU, as_array, copy_blocks, move_array, to_cpu
 from fastembed_layer.tables.guard import Guard, change, hold
 
 Array = np.ndarray[Any, Any]
@@ -93,7 +93,7 @@ class Parameter:
         ValueError
             If the shape of `value` differs.
         """
-        value = np.asarray(value) if is_on_cpu(value) else value
+        value = as_array(value, is_weight=True)
         if value.shape != self.shape:
             raise ValueError(
                 f"`value` for the weight {self.name!r} must have the shape {self.shape}. Received: {value.shape}."

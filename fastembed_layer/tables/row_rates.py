@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import CPU, move_array
+from fastembed_layer.backends.arrays import CPU, as_array, move_array, to_cpu
 
 Array = np.ndarray[Any, Any]
 Rows = slice | Array
@@ -104,7 +104,7 @@ def check_factors(factors: Any, input_dim: int, dtype: str) -> Array | None:
     """
     if factors is None:
         return None
-    given = np.asarray(factors)
+    given = to_cpu(as_array(factors, is_weight=True))
     if given.dtype.kind not in "iuf":
         raise TypeError(
             f"`row_rates` must be an array of numbers, one factor of the learning rate for each row. "

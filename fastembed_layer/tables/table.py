@@ -13,6 +13,7 @@ from fastembed_layer.backends.arrays import (
     placement_of,
 )
 from fastembed_layer.backends.dispatch import backend_of
+from fastembed_layer.inputs.foreign import read_foreign
 from fastembed_layer.placement.devices import check_device
 from fastembed_layer.placement.memory import describe_lack, estimate_memory
 from fastembed_layer.tables.guard import change
@@ -164,6 +165,7 @@ class Table(Parameter):
 
     def __getitem__(self, key: Any) -> Any:
         """Return a copy of some rows, as numpy's indexing of `value` does, at the cost of these rows."""
+        key = read_foreign(key)
         found = read_rows(key, self.shape, lambda ids: backend_of(self).gather_rows(self, ids))
         return super().__getitem__(key) if found is None else found
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from fastembed_layer.backends.arrays import as_array
+
 Array = np.ndarray[Any, Any]
 
 
@@ -51,7 +53,7 @@ class Variable(NDArrayOperatorsMixin):
 
     def assign(self, value: Any) -> None:
         """Take a new value; a single number fills any shape. ValueError for another shape."""
-        given = np.asarray(value)
+        given = as_array(value, is_weight=True)
         if given.shape not in ((), self.shape):
             raise ValueError(
                 f"`value` for the variable {self.name!r} must have the shape {self.shape}. "

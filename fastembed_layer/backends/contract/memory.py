@@ -77,6 +77,10 @@ class Memory(ABC):
         """
 
     @abstractmethod
+    def adopt(self, array: Any) -> Array:
+        """Return an array of another library that lives on such a device as one of this backend, on the same memory."""
+
+    @abstractmethod
     def copy_into(self, out: Array, source: Array) -> None:
         """Write a numpy array, or an array of any device of this backend, into an array of this backend.
 

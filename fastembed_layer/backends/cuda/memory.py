@@ -52,6 +52,9 @@ class DeviceMemory:
             raise MemoryError(f"The system gives no {nbytes} bytes of page-locked memory: {error}") from error
         return np.ndarray(shape, dtype, cast("Any", memory))
 
+    def adopt(self, array: Any) -> Array:
+        return cast(Array, self.xp.asarray(array))
+
     def copy_into(self, out: Array, source: Array) -> None:
         with self.xp.cuda.Device(self.device_of(out)):
             if out.ndim == 0:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastembed_layer.backends.arrays import move_like
+from fastembed_layer.backends.arrays import as_array, move_like
 from fastembed_layer.backends.dispatch import backend_of
+from fastembed_layer.backends.foreign import is_foreign, is_torch
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import Gradient, PenalisedGradient
 from fastembed_layer.tables.row_gradient import RowGradient
@@ -32,6 +33,7 @@ def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
     merged: dict[Parameter, Gradient] = {}
     count = 0
     for count, (gradient, parameter) in enumerate(pairs, 1):  # noqa: B007
+        gradient = _read_foreign(gradient, parameter)
         _check_kinds(gradient, parameter)
         if gradient is not None:
             known = merged.get(parameter)
@@ -42,6 +44,30 @@ def merge_pairs(pairs: Iterable[tuple[Gradient | None, Parameter]]) -> Pairs:
             "gradient is None where the loss does not depend on the weight."
         )
     return list(merged.items())
+
+
+def _read_foreign(gradient: Any, parameter: Any) -> Any:
+    """Return a gradient of another library as an array, and a sparse one as a `RowGradient`, on the same memory."""
+    kind = type(gradient)
+    if gradient is None or kind is np.ndarray or isinstance(gradient, ROW_GRADIENTS):
+        return gradient
+    if is_torch(kind) and gradient.is_sparse:
+        return _read_coo(gradient)
+    if hasattr(kind, "dense_shape"):  # `tf.IndexedSlices`
+        return RowGradient(as_array(gradient.indices), as_array(gradient.values), parameter.shape)
+    return as_array(gradient) if is_foreign(kind) else gradient
+
+
+def _read_coo(gradient: Any) -> RowGradient:
+    """Return a sparse tensor of PyTorch, ids and a vector for each, as a row gradient."""
+    if gradient.dim() != 2 or gradient.sparse_dim() != 1:
+        raise TypeError(
+            "A sparse gradient must be a matrix with one sparse dimension: ids, and a vector for each. "
+            f"Received: {gradient.sparse_dim()} of {gradient.dim()} dimensions. `gradient.to_sparse(1)` makes one of a "
+            "dense gradient."
+        )
+    shape = (int(gradient.shape[0]), int(gradient.shape[1]))
+    return RowGradient(as_array(gradient._indices()[0]), as_array(gradient._values()), shape)
 
 
 def _check_kinds(gradient: Any, parameter: Any) -> None:
