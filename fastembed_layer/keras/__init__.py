@@ -16,8 +16,9 @@ check_keras()
 
 from fastembed_layer.keras.embedding import Embedding  # noqa: E402
 from fastembed_layer.keras.embedding_bag import EmbeddingBag  # noqa: E402
+from fastembed_layer.keras.embedding_group import EmbeddingGroup  # noqa: E402
 from fastembed_layer.keras.hooks import hook_optimizers  # noqa: E402
 
-__all__ = ["Embedding", "EmbeddingBag"]
+__all__ = ["Embedding", "EmbeddingBag", "EmbeddingGroup"]
 
 hook_optimizers()

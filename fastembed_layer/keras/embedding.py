@@ -99,7 +99,7 @@ class Embedding(TableLayer):
         self.native = self._native_class(
             input_dim,
             output_dim,
-            self._initializer,
+            embeddings_initializer=self._initializer,
             embeddings_constraint=read_constraint(embeddings_constraint),
             name=self.name,
             dtype=self.variable_dtype,

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from fastembed_layer.keras.followers import Follower
-from fastembed_layer.keras.ways import Gradients, RowsWay
+from fastembed_layer.keras.ways import Gradients, Way
 from fastembed_layer.optimizers.step.clipping import gradient_norm
 from fastembed_layer.optimizers.step.gradients import is_finite, merge_pairs
 
@@ -48,7 +48,7 @@ class RowTrainer:
 
     Parameters
     ----------
-    way : RowsWay
+    way : Way
         What the layer computes.
     name : str
         Of the layer.
@@ -58,7 +58,7 @@ class RowTrainer:
         Trains the tables in place of the optimizer that makes the step.
     """
 
-    def __init__(self, way: RowsWay, name: str, update: str, given: Any = None):
+    def __init__(self, way: Way, name: str, update: str, given: Any = None):
         self.way, self.name, self.update, self.given = way, name, update, given
         self._waiting: deque[Arrival] = deque(maxlen=MOST_WAITING)
         self._tokens, self._lock = count(), threading.Lock()
@@ -76,10 +76,9 @@ class RowTrainer:
             )
         return self.way.look_up(*inputs)
 
-    def receive(self, number: int, n_inputs: int, d_output: Array, *arrays: Array) -> list[Array]:
+    def receive(self, number: int, d_output: Array, *arrays: Array) -> list[Array]:
         """Keep the gradient of one lookup; return its token and the gradients of inputs that have one."""
         gradients, others = self.way.pull_back(d_output, *arrays)
-        gradients = [(gradient.copy(), table) for gradient, table in gradients]
         with self._lock:
             token = next(self._tokens) % MOST_WAITING + 1
             self._waiting.append(Arrival(token, number, gradients))

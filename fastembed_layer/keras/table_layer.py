@@ -16,7 +16,7 @@ from fastembed_layer.keras.hooks import make_anchor
 from fastembed_layer.keras.row_trainer import RowTrainer
 from fastembed_layer.keras.saved_state import SavedState
 from fastembed_layer.keras.table_variable import TableVariable
-from fastembed_layer.keras.ways import RowsWay
+from fastembed_layer.keras.ways import Way
 from fastembed_layer.named import serialize
 from fastembed_layer.optimizers.optimizer import UPDATE_MODES, Optimizer
 
@@ -47,7 +47,7 @@ class TableLayer(keras.layers.Layer):
         self._given = read_optimizer(optimizer, update)
         self._calls = count()
 
-    def _open(self, way: RowsWay) -> None:
+    def _open(self, way: Way) -> None:
         """Finish the constructor, once it is known what the layer computes."""
         self._way = way
         self._trainer = RowTrainer(way, self.name, self.update, self._given)
@@ -63,7 +63,7 @@ class TableLayer(keras.layers.Layer):
         self._anchor.overwrite_with_gradient = True
         make_anchor(self._anchor, self._trainer)
         with keras.name_scope(self.name, caller=self):
-            self._table_variables = [TableVariable(table, table.name) for table in self._way.tables]
+            self._table_variables = [TableVariable(table, name) for name, table in self._way.shown_weights().items()]
         self.built = True
 
     @property
@@ -126,6 +126,15 @@ class TableLayer(keras.layers.Layer):
         if self._given is not None:
             own["optimizer"] = optimizers.serialize(self._given)
         return super().get_config() | own
+
+    def _trackable_children(self, save_type: str = "checkpoint", **options: Any) -> Any:
+        """Refuse what TensorFlow would write without the table: the lookup is no operation of its own."""
+        if save_type == "savedmodel":
+            raise ValueError(
+                f"A model with the layer {self.name!r} cannot be exported: its table is no part of TensorFlow's graph. "
+                "Save it with `model.save`, or set the weights of a model with keras.layers.Embedding and export that."
+            )
+        return super()._trackable_children(save_type, **options)
 
     def _look_up(self, inputs: Sequence[Tensor]) -> Tensor:
         tensors = [keras.ops.convert_to_tensor(each) for each in inputs]

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from fastembed_layer.keras.frameworks import framework
-from fastembed_layer.tables.table import Table
+from fastembed_layer.tables.parameter import Parameter
 
 Array = np.ndarray[Any, Any]
 
@@ -20,13 +20,13 @@ class TableVariable(keras.Variable):
 
     Parameters
     ----------
-    table : Table
-        Holds the values.
+    table : Parameter
+        A table or the rows of a feature: holds the values.
     name : str
         Name of the variable.
     """
 
-    def __init__(self, table: Table, name: str):
+    def __init__(self, table: Parameter, name: str):
         self._table = table
         options = {"shape": table.shape, "dtype": str(table.dtype), "trainable": False, "autocast": False}
         super().__init__(_no_values, name=name, **options)

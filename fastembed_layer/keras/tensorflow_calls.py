@@ -32,7 +32,7 @@ def look_up(trainer: RowTrainer, anchor: Any, inputs: Sequence[Tensor], number: 
             tensors = [tf.convert_to_tensor(d_output), *inputs, *kept]
             floats = [place for place, each in enumerate(inputs) if place in way.weight_places]
             types = [np.float32, *[way.dtype for _ in floats]]
-            token, *d_floats = call(partial(trainer.receive, number, len(inputs)), tensors, types)
+            token, *d_floats = call(partial(trainer.receive, number), tensors, types)
             found = dict(zip(floats, d_floats, strict=True))
             return [token, *[_like(found.get(place), each) for place, each in enumerate(inputs)]]
 

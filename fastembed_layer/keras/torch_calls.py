@@ -33,7 +33,7 @@ class Lookup(torch.autograd.Function):
         """Hand the gradient over."""
         inputs, way = ctx.saved_tensors, ctx.trainer.way
         arrays = [each.detach().numpy() for each in (d_output, *inputs)]
-        token, *d_floats = ctx.trainer.receive(ctx.number, len(inputs), *arrays, *ctx.kept)
+        token, *d_floats = ctx.trainer.receive(ctx.number, *arrays, *ctx.kept)
         found = dict(zip([place for place in range(len(inputs)) if place in way.weight_places], d_floats, strict=True))
         return torch.tensor(float(token)), None, None, *[_like(found.get(i), each) for i, each in enumerate(inputs)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from fastembed_layer.layers.combiners import (
 )
 from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_bag import EmbeddingBag
+from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.table import Table
 
@@ -30,13 +31,8 @@ Array = np.ndarray[Any, Any]
 Gradients = list[tuple[RowGradient, Table]]
 
 
-class RowsWay:
-    """One row for each id.
-
-    Parameters
-    ----------
-    layer : Embedding
-        With the table and what is to become of ids that are no rows.
+class Way(Protocol):
+    """What a layer computes.
 
     Attributes
     ----------
@@ -48,8 +44,38 @@ class RowsWay:
         Which of the inputs are floats that have a gradient.
     """
 
+    dtype: str
+    kept_types: tuple[Any, ...]
+    weight_places: tuple[int, ...]
+
+    @property
+    def tables(self) -> list[Table]:
+        """The tables that training sees."""
+
+    def shown_weights(self) -> dict[str, Parameter]:
+        """Return what users see as weights, by name."""
+
+    def output_shape(self, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return the shape of the output for those of the inputs."""
+
+    def look_up(self, *inputs: Array) -> list[Array]:
+        """Return the output, and arrays of `kept_types` for the way back."""
+
+    def pull_back(self, d_output: Array, *arrays: Array) -> tuple[Gradients, list[Array]]:
+        """Return the gradients of the tables and those of inputs, from the inputs and what was kept."""
+
+
+class RowsWay:
+    """One row for each id.
+
+    Parameters
+    ----------
+    layer : Embedding
+        With the table and what is to become of ids that are no rows.
+    """
+
     kept_types: tuple[Any, ...] = ()
-    weight_places: ClassVar[tuple[int, ...]] = ()
+    weight_places: tuple[int, ...] = ()
 
     def __init__(self, layer: Embedding):
         self.layer = layer
@@ -65,29 +91,33 @@ class RowsWay:
 
     @property
     def tables(self) -> list[Table]:
-        """All tables."""
+        """The tables that training sees."""
         return [self.table]
+
+    def shown_weights(self) -> dict[str, Parameter]:
+        """Return what users see as weights, by name."""
+        return {"embeddings": self.table}
 
     def output_shape(self, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return the shape of the output."""
         return (*shapes[0], self.layer.output_dim)
 
-    def look_up(self, ids: Array) -> list[Array]:
-        """Return the rows.
+    def look_up(self, *inputs: Array) -> list[Array]:
+        """Return the rows of the ids.
 
         Raises
         ------
         IndexError
             If an id is not a row, unless the layer was told otherwise.
         """
-        rows, _ = self.layer.forward(normalise_ids(ids, self.layer.name))
+        rows, _ = self.layer.forward(normalise_ids(inputs[0], self.layer.name))
         return [rows]
 
-    def pull_back(self, d_rows: Array, ids: Array) -> tuple[Gradients, list[Array]]:
-        """Return the gradients of the tables and those of inputs."""
-        flat = normalise_ids(ids, self.layer.name).reshape(-1)  # type: ignore[union-attr]
-        rows, zeroed = self._settle(flat, ids.shape, self._silent_policy)
-        values = as_contiguous(d_rows.reshape(-1, self.layer.output_dim))
+    def pull_back(self, d_output: Array, *arrays: Array) -> tuple[Gradients, list[Array]]:
+        """Return the gradient of the table, from the ids."""
+        ids: Any = normalise_ids(arrays[0], self.layer.name)
+        rows, zeroed = self._settle(ids.reshape(-1), ids.shape, self._silent_policy)
+        values = as_contiguous(d_output.reshape(-1, self.layer.output_dim))
         if zeroed is not None:
             rows, values = rows[~zeroed], values[~zeroed]
         table = self.table
@@ -106,7 +136,7 @@ class BagsWay(RowsWay):
     """One vector for each bag of ids; `weights` of the ids may be a second input."""
 
     layer: EmbeddingBag
-    weight_places: ClassVar[tuple[int, ...]] = (1,)
+    weight_places = (1,)
 
     def __init__(self, layer: EmbeddingBag):
         super().__init__(layer)
@@ -116,8 +146,9 @@ class BagsWay(RowsWay):
         """Return the shape of the output."""
         return (*shapes[0][:-1], self.layer.output_dim)
 
-    def look_up(self, ids: Array, weights: Array | None = None) -> list[Array]:
+    def look_up(self, *inputs: Array) -> list[Array]:
         """Return the vectors of the bags, and divisors or winners."""
+        ids, weights = inputs if len(inputs) == 2 else (inputs[0], None)
         bags, _ = self._read(ids, weights, self._policy)
         try:
             combined = self._combine(bags)
@@ -129,14 +160,14 @@ class BagsWay(RowsWay):
         assert kept is not None
         return [combined.output.reshape(*bags.shape, self.layer.output_dim), kept]
 
-    def pull_back(self, d_bags: Array, ids: Array, *rest: Array) -> tuple[Gradients, list[Array]]:
+    def pull_back(self, d_output: Array, *arrays: Array) -> tuple[Gradients, list[Array]]:
         """Return the gradients of the table, and of the weights where there are any."""
-        weights, found = (rest[0], rest[1]) if len(rest) == 2 else (None, rest[0])
+        ids, found, weights = arrays[0], arrays[-1], arrays[1] if len(arrays) == 3 else None
         bags, kept = self._read(ids, weights, self._silent_policy)
         is_extreme = self.layer.combiner in EXTREMES
         divisors, argmax = (None, found) if is_extreme else (found, None)
-        combined = Combined(d_bags, bags, self.layer.combiner, divisors, argmax)
-        gradient, positions = pull_back_bags(self.table, combined, d_bags)
+        combined = Combined(d_output, bags, self.layer.combiner, divisors, argmax)
+        gradient, positions = pull_back_bags(self.table, combined, d_output)
         if weights is None:
             return [(gradient, self.table)], []
         flat = pull_back_weights(self.table, combined, gradient, positions)
