@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ def hook_optimizers() -> None:
 def _hooked(apply: Callable[..., Any], hook: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(apply)
     def hooked(self: Any, grads: Any, trainable_variables: Any = None) -> Any:
-        known = self._trainable_variables if trainable_variables is None else trainable_variables
+        known = getattr(self, "_trainable_variables", []) if trainable_variables is None else trainable_variables
         variables, grads = list(known), list(grads)
         anchors = [
             place
@@ -81,7 +81,7 @@ def note_scale(
     optimizer: Any, grads: list[Tensor], variables: list[Any], anchors: list[int], apply: Callable[..., Any]
 ) -> Any:
     """Let gradients that are not finite be seen, and the scale be known to the optimizer inside."""
-    _scalers[optimizer.inner_optimizer] = optimizer
+    _scalers[optimizer.inner_optimizer] = ref(optimizer)  # which holds the one inside
     for place in anchors:
         trainer = trainer_of(variables[place])
         assert trainer is not None
@@ -95,7 +95,7 @@ def _poison(trainer: RowTrainer, received: Any) -> list[Any]:
 
 def _scale_of(optimizer: Any) -> Any:
     """Return what the gradients of tables have been multiplied with: those of other weights may be divided already."""
-    outer = _scalers.get(optimizer)
+    outer = _scalers[optimizer]() if optimizer in _scalers else None
     if outer is not None:
         return keras.ops.convert_to_tensor(outer.dynamic_scale)
     return optimizer.loss_scale_factor or 1.0

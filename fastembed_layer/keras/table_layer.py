@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -155,7 +156,10 @@ def read_initializer(identifier: Any) -> Any:
         identifier = keras.initializers.deserialize(identifier)
     if isinstance(identifier, keras.initializers.Initializer):
         return KerasInitializer(identifier)
-    return initializers.get(identifier)
+    initializer: Any = initializers.get(identifier)
+    if isinstance(identifier, str) and "seed" in (config := initializer.get_config()):
+        return type(initializer)(**config | {"seed": random.getrandbits(31)})
+    return initializer
 
 
 class KerasInitializer:

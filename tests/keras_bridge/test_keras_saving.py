@@ -217,6 +217,33 @@ def test_initializers_of_keras_give_their_own_values() -> None:
     np.testing.assert_array_equal(ours.get_weights()[0], theirs.get_weights()[0])
 
 
+def test_the_seed_of_keras_makes_first_values_reproducible() -> None:
+    tables = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        layer = fast.Embedding(ROWS, WIDTH)
+        layer.build()
+        tables.append(layer.get_weights()[0])
+    np.testing.assert_array_equal(tables[0], tables[1])
+    assert np.abs(tables[0] - tables[2]).max() > 0
+
+
+def test_an_interrupted_training_is_restored_by_keras_s_callback(tmp_path: Path) -> None:
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    data = make_data(5)
+    interrupted, straight = our_model(optimizers.Adam(0.01)), our_model(optimizers.Adam(0.01))
+    with pytest.raises(KeyboardInterrupt):
+        fit(interrupted, data, 4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup"), Stop()])
+    restored = our_model(optimizers.Adam(0.01))
+    fit(restored, data, 4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup")])
+    fit(straight, data, 4)
+    np.testing.assert_allclose(table_of(restored), table_of(straight), rtol=0, atol=1e-6)
+
+
 def test_a_group_goes_to_a_file_and_back(tmp_path: Path) -> None:
     features = {"city": 30, "weekday": 7}
     ins = {name: keras.Input((), dtype="int64", name=name) for name in features}
