@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
 
 from fastembed_layer import layers
+from fastembed_layer.keras.frameworks import framework
+from fastembed_layer.keras.penalty_way import PenaltyWay, penalise
 from fastembed_layer.keras.table_layer import (
     TableLayer,
     initializer_config,
     read_constraint,
     read_initializer,
-    refuse_regularizer,
+    read_regularizer,
 )
 from fastembed_layer.keras.ways import RowsWay
 from fastembed_layer.named import serialize
@@ -31,8 +34,10 @@ class Embedding(TableLayer):
         Rows and columns of the table.
     embeddings_initializer : str, dict, Initializer, keras.initializers.Initializer, callable or ndarray
         First values of the table. An initializer of Keras gives the values that it gives there.
-    embeddings_regularizer : None
-        Refused: a penalty on the whole table costs a pass over it. ``activity_regularizer`` is one on the rows.
+    embeddings_regularizer : str, dict, Regularizer or keras.regularizers.Regularizer, optional
+        L2 over the whole table, as in Keras. `SGD` without momentum and clipping makes it a decay; other optimizers
+        have to pass over the table in every step, and a warning says so. ``activity_regularizer`` penalises the rows
+        of a batch.
     embeddings_constraint : str, dict, Constraint or keras.constraints.Constraint, optional
         Applied after each update: to the touched rows where it is row-local, else to the table.
     mask_zero : bool
@@ -91,7 +96,7 @@ class Embedding(TableLayer):
     ):
         options = {key: keywords.pop(key) for key in ("combiner",) if key in keywords}
         keywords.pop("input_length", None)
-        refuse_regularizer(embeddings_regularizer)
+        self.embeddings_regularizer = read_regularizer(embeddings_regularizer)
         super().__init__(optimizer, update, **keywords)
         self._initializer = read_initializer(embeddings_initializer)
         options |= {"out_of_range": out_of_range, "padding_id": padding_id, "device": device}
@@ -110,6 +115,13 @@ class Embedding(TableLayer):
         self._open(self._way_class(self.native))
         if weights is not None:
             self.set_weights(weights if isinstance(weights, list | tuple) else [weights])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table; `input_shape` plays no part in it."""
+        super().build(input_shape)
+        if self.embeddings_regularizer is not None and self._anchor.regularizer is None:
+            penalty = PenaltyWay(self.native, self.embeddings_regularizer)
+            self._anchor.regularizer = partial(penalise, self._trainer, penalty)
 
     @property
     def embeddings(self) -> Any:
@@ -140,7 +152,7 @@ class Embedding(TableLayer):
         IndexError
             If an id is not a row; from a graph of TensorFlow as the text of its own error.
         """
-        return self._look_up([inputs])
+        return framework().map_flat(lambda ids: self._look_up([ids]), inputs)
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Tensor | None:
         """Return where ids are not 0 with ``mask_zero``, else None."""
@@ -161,6 +173,7 @@ class Embedding(TableLayer):
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
             "embeddings_initializer": initializer_config(self._initializer),
+            "embeddings_regularizer": serialize(self.embeddings_regularizer),
             "embeddings_constraint": serialize(native.embeddings_constraint),
             "mask_zero": self.mask_zero,
             "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),

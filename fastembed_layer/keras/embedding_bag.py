@@ -13,6 +13,15 @@ from fastembed_layer.keras.ways import BagsWay
 Tensor = Any
 
 
+def refuse_ragged(inputs: Any) -> None:
+    """Raise for a ragged tensor, whose bags have several lengths."""
+    if type(inputs).__name__ == "RaggedTensor":
+        raise TypeError(
+            "The bags of a layer of Keras must have one length. Received: a RaggedTensor. `ids.to_tensor(-1)` fills "
+            "them up, and EmbeddingBag(..., padding_id=-1) leaves the rest out."
+        )
+
+
 @keras.saving.register_keras_serializable(package="fastembed_layer")
 class EmbeddingBag(Embedding):
     """Looks up the rows of each bag of ids and combines them to one vector, as `fastembed_layer.EmbeddingBag` does.
@@ -58,6 +67,7 @@ class EmbeddingBag(Embedding):
         IndexError
             If an id is not a row; from a graph of TensorFlow as the text of its own error.
         """
+        refuse_ragged(inputs)
         ids, weights = inputs if isinstance(inputs, list | tuple) else (inputs, weights)
         if weights is None:
             return self._look_up([ids])

@@ -9,5 +9,5 @@ import keras
 
 
 def framework() -> Any:
-    """Return the module with `look_up`, `call` and `read_table` for the backend of Keras."""
+    """Return the module with `look_up`, `call` and what else is asked for the backend of Keras."""
     return import_module(f"fastembed_layer.keras.{keras.config.backend()}_calls")

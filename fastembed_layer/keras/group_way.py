@@ -78,7 +78,7 @@ class GroupWay:
         inputs, kept = arrays[:-count], arrays[-count:]
         joined = d_output.reshape(len(d_output), sum(self.layer.output_dims))
         prepared = None if self.layer.combiner is None else self._prepare(inputs)
-        gradients = []
+        gradients: Gradients = []
         for stack, found in zip(self._stacks, kept, strict=True):
             looked_up = found if prepared is None else self._combined(stack, prepared, found)
             gradients.append((stack.pull_back(looked_up, take_columns(joined, stack.runs)), stack.table))

@@ -15,6 +15,7 @@ from fastembed_layer.keras.followers import Follower
 from fastembed_layer.keras.ways import Gradients, Way
 from fastembed_layer.optimizers.step.clipping import gradient_norm
 from fastembed_layer.optimizers.step.gradients import is_finite, merge_pairs
+from fastembed_layer.tables.row_gradient import RowGradient
 
 Array = np.ndarray[Any, Any]
 
@@ -66,19 +67,19 @@ class RowTrainer:
         self._latest: Follower | None = None
         self._loaded: dict[str, Array] = {}
 
-    def look_up(self, anchor: Array, *inputs: Array) -> list[Array]:
-        """Return what the layer makes of its inputs, and what the way back needs."""
+    def look_up(self, way: Way, anchor: Array, *inputs: Array) -> list[Array]:
+        """Return what the layer, or a penalty on it, makes of some inputs, and what the way back needs."""
         if anchor != 0:
             raise RuntimeError(
                 f"The anchor of the layer {self.name!r} must be written by Keras's optimizers only, by `apply`, "
                 f"`apply_gradients` or `fit`: it has no meaning of its own. Received: {float(anchor)}, from something "
                 "else that trains or sets weights. Make the step by a Keras optimizer."
             )
-        return self.way.look_up(*inputs)
+        return way.look_up(*inputs)
 
-    def receive(self, number: int, d_output: Array, *arrays: Array) -> list[Array]:
+    def receive(self, way: Way, number: int, d_output: Array, *arrays: Array) -> list[Array]:
         """Keep the gradient of one lookup; return its token and the gradients of inputs that have one."""
-        gradients, others = self.way.pull_back(d_output, *arrays)
+        gradients, others = way.pull_back(d_output, *arrays)
         with self._lock:
             token = next(self._tokens) % MOST_WAITING + 1
             self._waiting.append(Arrival(token, number, gradients))
@@ -103,7 +104,8 @@ class RowTrainer:
     def norm(self, received: Array) -> float:
         """Return the norm of the gradients that a step is about, those of repeated ids summed."""
         merged: Any = merge_pairs(self._pairs(received))
-        return float(np.sqrt(sum(gradient_norm(gradient.sum_duplicates()) ** 2 for _, gradient in merged)))
+        summed = [each.sum_duplicates() if isinstance(each, RowGradient) else each for _, each in merged]
+        return float(np.sqrt(sum(gradient_norm(each) ** 2 for each in summed)))
 
     def step(self, follower: Follower, received: Array, numbers: tuple[int, float, float]) -> None:
         """Train the tables by the gradients whose tokens have been received.

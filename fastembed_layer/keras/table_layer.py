@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fastembed_layer import constraints, initializers, optimizers
+from fastembed_layer import constraints, initializers, optimizers, regularizers
 from fastembed_layer.checks import check_choice
 from fastembed_layer.keras.frameworks import framework
 from fastembed_layer.keras.hooks import make_anchor
@@ -20,6 +20,7 @@ from fastembed_layer.keras.table_variable import TableVariable
 from fastembed_layer.keras.ways import Way
 from fastembed_layer.named import serialize
 from fastembed_layer.optimizers.optimizer import UPDATE_MODES, Optimizer
+from fastembed_layer.regularizers import Regularizer
 
 Array = np.ndarray[Any, Any]
 Tensor = Any
@@ -139,7 +140,7 @@ class TableLayer(keras.layers.Layer):
 
     def _look_up(self, inputs: Sequence[Tensor]) -> Tensor:
         tensors = [keras.ops.convert_to_tensor(each) for each in inputs]
-        rows = framework().look_up(self._trainer, self._anchor, tensors, next(self._calls))
+        rows = framework().look_up(self._trainer, self._way, self._anchor, tensors, next(self._calls))
         rows = framework().set_shape(rows, self._way.output_shape([tuple(each.shape) for each in tensors]))
         return keras.ops.cast(rows, self.compute_dtype)
 
@@ -203,14 +204,23 @@ def read_optimizer(identifier: Any, update: str) -> Optimizer | None:
     return optimizers.get(identifier)
 
 
-def refuse_regularizer(regularizer: Any) -> None:
-    """Raise for a penalty on the table."""
-    if regularizer is not None:
+def read_regularizer(identifier: Any) -> Regularizer | None:
+    """Return a regularizer of ours for a name, a config, or one of either library.
+
+    Raises
+    ------
+    ValueError
+        If it is another one than L2.
+    """
+    if isinstance(identifier, keras.regularizers.Regularizer):
+        identifier = keras.regularizers.serialize(identifier)
+    regularizer = regularizers.get(identifier)
+    if regularizer is not None and regularizer.proportion is None:
         raise ValueError(
-            "`embeddings_regularizer` must be None: a penalty on the whole table would cost a pass over it in every "
-            f"step. Received: {regularizer!r}. Use the `weight_decay` of the optimizer, or `activity_regularizer`, "
-            "which penalises the rows of the batch."
+            "`embeddings_regularizer` must be None or L2: others cost several passes over the table in every step. "
+            f"Received: {identifier!r}. `activity_regularizer` penalises the rows of the batch."
         )
+    return regularizer
 
 
 def _anchors_of(variables: list[Any]) -> list[Any]:

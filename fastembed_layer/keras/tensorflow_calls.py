@@ -10,29 +10,30 @@ import numpy as np
 import tensorflow as tf
 
 from fastembed_layer.keras.row_trainer import RowTrainer
+from fastembed_layer.keras.ways import Way
 
 Array = np.ndarray[Any, Any]
 Tensor = Any
 
 
-def look_up(trainer: RowTrainer, anchor: Any, inputs: Sequence[Tensor], number: int) -> Tensor:
-    """Return what the layer makes of some inputs; its gradient goes to the trainer, and a count of it to the anchor.
+def look_up(trainer: RowTrainer, way: Way, anchor: Any, inputs: Sequence[Tensor], number: int) -> Tensor:
+    """Return what a layer makes of some inputs; its gradient goes to the trainer, and a count of it to the anchor.
 
     The lookup takes the value of the anchor, which a step writes last. So in a graph, too, it comes after the step
     before, and the step after all gradients that arrive for it.
     """
     _refuse_replicas()
-    way, inputs = trainer.way, [tf.convert_to_tensor(each) for each in inputs]
+    inputs = [tf.convert_to_tensor(each) for each in inputs]
 
     @tf.custom_gradient
     def rows_of(anchor_value: Tensor, *inputs: Tensor) -> tuple[Tensor, Callable[[Tensor], list[Tensor | None]]]:
-        output, *kept = call(trainer.look_up, [anchor_value, *inputs], [way.dtype, *way.kept_types])
+        output, *kept = call(partial(trainer.look_up, way), [anchor_value, *inputs], [way.dtype, *way.kept_types])
 
         def pull_back(d_output: Tensor) -> list[Tensor | None]:
             tensors = [tf.convert_to_tensor(d_output), *inputs, *kept]
             floats = [place for place, each in enumerate(inputs) if place in way.weight_places]
             types = [np.float32, *[way.dtype for _ in floats]]
-            token, *d_floats = call(partial(trainer.receive, number), tensors, types)
+            token, *d_floats = call(partial(trainer.receive, way, number), tensors, types)
             found = dict(zip(floats, d_floats, strict=True))
             return [token, *[_like(found.get(place), each) for place, each in enumerate(inputs)]]
 
@@ -51,6 +52,13 @@ def call(function: Callable[..., list[Array]], tensors: Sequence[Tensor], types:
 def outside_graphs() -> Any:
     """Return a context in which variables can be read, also while a graph is made."""
     return tf.init_scope()
+
+
+def map_flat(function: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
+    """Call a function of tensors; of a ragged one, of its values."""
+    if isinstance(tensor, tf.RaggedTensor):
+        return tensor.with_flat_values(function(tensor.flat_values))
+    return function(tensor)
 
 
 def set_shape(tensor: Tensor, shape: Any) -> Tensor:

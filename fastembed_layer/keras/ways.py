@@ -24,11 +24,12 @@ from fastembed_layer.layers.combiners import (
 from fastembed_layer.layers.embedding import Embedding
 from fastembed_layer.layers.embedding_bag import EmbeddingBag
 from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.penalised_gradient import PenalisedGradient
 from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
-Gradients = list[tuple[RowGradient, Table]]
+Gradients = list[tuple[RowGradient | PenalisedGradient, Table]]
 
 
 class Way(Protocol):

@@ -27,8 +27,12 @@ ROWS, WIDTH, BATCH, LENGTH = 60, 8, 8, 4
 class DenseLookup(keras.layers.Layer):
     """Lookups as products with one-hot vectors: Keras's optimizers are handed the dense gradient."""
 
+    def __init__(self, regularizer: Any = None):
+        super().__init__()
+        self.regularizer = regularizer
+
     def build(self, input_shape: Any) -> None:
-        self.table = self.add_weight(shape=(ROWS, WIDTH), name="embeddings")
+        self.table = self.add_weight(shape=(ROWS, WIDTH), name="embeddings", regularizer=self.regularizer)
 
     def call(self, inputs: Any) -> Any:
         return keras.ops.matmul(keras.ops.one_hot(inputs, ROWS), self.table)
@@ -83,9 +87,9 @@ def our_model(compiled: Any, compile_options: Any = None, **options: Any) -> Any
     return make_model(fast.Embedding(ROWS, WIDTH, **options), compiled, **(compile_options or {}))
 
 
-def dense_model(optimizer: Any) -> Any:
+def dense_model(optimizer: Any, regularizer: Any = None) -> Any:
     """The model whose optimizer is handed the dense gradient."""
-    return make_model(DenseLookup(), optimizer)
+    return make_model(DenseLookup(regularizer), optimizer)
 
 
 def assert_same_training(
@@ -93,7 +97,10 @@ def assert_same_training(
 ) -> None:
     """Check that 100 steps of both end at the same table, dense weights and losses."""
     data = make_data(100) if data is None else data
-    dense, ours = dense_model(make_optimizer()), our_model(make_optimizer(), **options)
+    dense, ours = (
+        dense_model(make_optimizer(), options.get("embeddings_regularizer")),
+        our_model(make_optimizer(), **options),
+    )
     losses = [fit(model, data, epochs).history["loss"] for model in (dense, ours)]
     assert np.abs(table_of(dense) - first_table()).max() > 1e-3
     np.testing.assert_allclose(table_of(ours), table_of(dense), rtol=0, atol=1e-5)

@@ -31,6 +31,16 @@ def test_ids_of_all_types_name_the_same_rows(dtype: str) -> None:
     np.testing.assert_array_equal(value_of(layer(np.array([[1, 5]], dtype))), first_table()[[[1, 5]]])
 
 
+def test_ragged_ids_of_tensorflow_give_ragged_rows() -> None:
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("ragged tensors are TensorFlow's")
+    import tensorflow as tf
+
+    rows = fast.Embedding(ROWS, WIDTH, weights=first_table())(tf.ragged.constant([[1, 2], [3]]))
+    np.testing.assert_array_equal(rows.flat_values.numpy(), first_table()[[1, 2, 3]])
+    assert rows.row_lengths().numpy().tolist() == [2, 1]
+
+
 def test_the_mask_reaches_the_layers_behind() -> None:
     ids = np.array([[1, 2, 0, 0], [3, 0, 0, 0]])
     outputs = []

@@ -77,9 +77,20 @@ def test_what_else_writes_the_anchor_is_noticed_by_the_next_lookup() -> None:
         model.predict(make_data(1)[0], verbose=0)
 
 
-def test_a_penalty_on_the_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="`embeddings_regularizer` must be None"):
-        fast.Embedding(ROWS, WIDTH, embeddings_regularizer="l2")
+def test_a_penalty_that_has_no_short_form_is_refused() -> None:
+    with pytest.raises(ValueError, match="`embeddings_regularizer` must be None or L2"):
+        fast.Embedding(ROWS, WIDTH, embeddings_regularizer=keras.regularizers.L1(0.1))
+
+
+def test_ragged_bags_are_refused_with_the_way_out() -> None:
+    if BACKEND != "tensorflow":
+        pytest.skip("ragged tensors are TensorFlow's")
+    import tensorflow as tf
+
+    ids = tf.ragged.constant([[1, 2], [3]])
+    with pytest.raises(TypeError, match=r"must have one length.*ids\.to_tensor\(-1\)"):
+        fast.EmbeddingBag(ROWS, WIDTH)(ids)
+    assert tuple(fast.EmbeddingBag(ROWS, WIDTH, padding_id=-1)(ids.to_tensor(-1)).shape) == (2, WIDTH)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 import pytest
@@ -77,6 +78,23 @@ def test_decay_reaches_no_table_that_is_excluded() -> None:
         return optimizer
 
     assert_same_training(make)
+
+
+@pytest.mark.parametrize("rule", ["SGD", "Adam", "a norm of all", "a scale that moves"])
+def test_an_l2_penalty_on_the_table_is_that_of_keras(rule: str) -> None:
+    regularizer = keras.regularizers.L2(0.01)
+    with catch_warnings():
+        filterwarnings("ignore", message="`embeddings_regularizer` of the layer")
+        assert_same_training((RULES | OPTIONS)[rule], embeddings_regularizer=regularizer)
+
+
+def test_a_penalty_counts_in_evaluate_and_goes_with_the_config() -> None:
+    data = make_data(3)
+    plain, penalised = our_model("sgd"), our_model("sgd", embeddings_regularizer=keras.regularizers.L2(0.01))
+    difference = penalised.evaluate(*data, verbose=0) - plain.evaluate(*data, verbose=0)
+    assert difference == pytest.approx(0.01 * np.square(first_table()).sum(), rel=1e-4)
+    copied = fast.Embedding.from_config(penalised.layers[0].get_config())
+    assert copied.get_config() == penalised.layers[0].get_config()
 
 
 def test_keras_s_own_embedding_gives_the_same_where_no_id_repeats() -> None:

@@ -1,0 +1,70 @@
+"""An L2 penalty on a table: a term of Keras's loss whose gradient goes to the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastembed_layer.keras.frameworks import framework
+from fastembed_layer.keras.row_trainer import RowTrainer
+from fastembed_layer.keras.ways import Gradients
+from fastembed_layer.layers.embedding import Embedding
+from fastembed_layer.layers.penalties import penalise_table
+from fastembed_layer.regularizers import Regularizer
+from fastembed_layer.tables.parameter import Parameter
+from fastembed_layer.tables.penalised_gradient import PenalisedGradient
+from fastembed_layer.tables.table import Table
+
+Array = np.ndarray[Any, Any]
+
+BEFORE_ALL_CALLS = -1
+
+
+class PenaltyWay:
+    """The penalty of a table, computed without inputs.
+
+    Parameters
+    ----------
+    layer : Embedding
+        With the table.
+    regularizer : Regularizer
+        L2.
+    """
+
+    kept_types: tuple[Any, ...] = ()
+    weight_places: tuple[int, ...] = ()
+
+    def __init__(self, layer: Embedding, regularizer: Regularizer):
+        self.layer, self.regularizer = layer, regularizer
+        self.dtype = layer.variable_dtype
+
+    @property
+    def tables(self) -> list[Table]:
+        """The table."""
+        return [self.layer.embeddings]
+
+    def shown_weights(self) -> dict[str, Parameter]:
+        """Return none: the layer shows them."""
+        return {}
+
+    def output_shape(self, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return the shape of a number."""
+        return ()
+
+    def look_up(self, *inputs: Array) -> list[Array]:
+        """Return the penalty."""
+        return penalise_table(self.layer.embeddings, self.regularizer, self.layer.name)
+
+    def pull_back(self, d_output: Array, *arrays: Array) -> tuple[Gradients, list[Array]]:
+        """Return the share of the table that is its gradient."""
+        proportion, table = self.regularizer.proportion, self.layer.embeddings
+        assert proportion is not None
+        return [(PenalisedGradient(table, proportion * float(d_output), None, self.layer.name), table)], []
+
+
+def penalise(trainer: RowTrainer, way: PenaltyWay, anchor: Any) -> Any:
+    """Return the penalty as a tensor, where Keras asks the anchor for that of a weight."""
+    penalty = framework().look_up(trainer, way, anchor, [], BEFORE_ALL_CALLS)
+    return framework().set_shape(penalty, ())
