@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import keras
 
 from fastembed_layer import layers
 from fastembed_layer.keras.frameworks import framework
-from fastembed_layer.keras.penalty_way import PenaltyWay, penalise
+from fastembed_layer.keras.penalty_way import PenaltyWay, TablePenalty
 from fastembed_layer.keras.table_layer import (
     TableLayer,
     initializer_config,
@@ -121,7 +120,7 @@ class Embedding(TableLayer):
         super().build(input_shape)
         if self.embeddings_regularizer is not None and self._anchor.regularizer is None:
             penalty = PenaltyWay(self.native, self.embeddings_regularizer)
-            self._anchor.regularizer = partial(penalise, self._trainer, penalty)
+            self._anchor.regularizer = TablePenalty(self._trainer, penalty)
 
     @property
     def embeddings(self) -> Any:

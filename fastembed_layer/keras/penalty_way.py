@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from fastembed_layer.keras.frameworks import framework
@@ -64,7 +65,21 @@ class PenaltyWay:
         return [(PenalisedGradient(table, proportion * float(d_output), None, self.layer.name), table)], []
 
 
-def penalise(trainer: RowTrainer, way: PenaltyWay, anchor: Any) -> Any:
-    """Return the penalty as a tensor, where Keras asks the anchor for that of a weight."""
-    penalty = framework().look_up(trainer, way, anchor, [], BEFORE_ALL_CALLS)
-    return framework().set_shape(penalty, ())
+class TablePenalty(keras.regularizers.Regularizer):
+    """What Keras calls as the regularizer of an anchor.
+
+    Parameters
+    ----------
+    trainer : RowTrainer
+        Receives the gradient.
+    way : PenaltyWay
+        Computes the penalty.
+    """
+
+    def __init__(self, trainer: RowTrainer, way: PenaltyWay):
+        self._trainer, self._way = trainer, way
+
+    def __call__(self, x: Any) -> Any:
+        """Return the penalty of the table behind an anchor."""
+        penalty = framework().look_up(self._trainer, self._way, x, [], BEFORE_ALL_CALLS)
+        return framework().set_shape(penalty, ())

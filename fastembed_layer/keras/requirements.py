@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-OLDEST = (3, 15)
+OLDEST = (3, 10)
 BACKENDS = ("tensorflow", "torch")
 INSTALL = 'pip install "fastembed_layer[keras]"'
 

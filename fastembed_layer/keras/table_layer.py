@@ -129,15 +129,6 @@ class TableLayer(keras.layers.Layer):
             own["optimizer"] = optimizers.serialize(self._given)
         return super().get_config() | own
 
-    def _trackable_children(self, save_type: str = "checkpoint", **options: Any) -> Any:
-        """Refuse what TensorFlow would write without the table: the lookup is no operation of its own."""
-        if save_type == "savedmodel":
-            raise ValueError(
-                f"A model with the layer {self.name!r} cannot be exported: its table is no part of TensorFlow's graph. "
-                "Save it with `model.save`, or set the weights of a model with keras.layers.Embedding and export that."
-            )
-        return super()._trackable_children(save_type, **options)
-
     def _look_up(self, inputs: Sequence[Tensor]) -> Tensor:
         tensors = [keras.ops.convert_to_tensor(each) for each in inputs]
         rows = framework().look_up(self._trainer, self._way, self._anchor, tensors, next(self._calls))

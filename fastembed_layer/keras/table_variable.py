@@ -63,6 +63,12 @@ class TableVariable(keras.Variable):
     def _deferred_initialize(self) -> None:
         self._initializer = None
 
+    def _export_to_saved_model_graph(self, *arguments: Any, **options: Any) -> Any:
+        raise ValueError(
+            f"A model with the weight {self.path!r} cannot be exported: its table is no part of TensorFlow's graph. "
+            "Save it with `model.save`, or set the weights of a model with keras.layers.Embedding and export that."
+        )
+
     def _serialize_to_tensors(self) -> dict[str, Any]:
         return {"VARIABLE_VALUE": self.value}
 
