@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from fastembed_layer import layers
+from fastembed_layer.checks import check_choice
 from fastembed_layer.keras.frameworks import framework
-from fastembed_layer.keras.penalty_way import PenaltyWay, TablePenalty
+from fastembed_layer.keras.penalty_way import PenaltyWay, RowsPenaltyWay, TablePenalty
 from fastembed_layer.keras.table_layer import (
     TableLayer,
     initializer_config,
@@ -17,6 +19,7 @@ from fastembed_layer.keras.table_layer import (
     read_regularizer,
 )
 from fastembed_layer.keras.ways import RowsWay
+from fastembed_layer.layers.embedding import REGULARIZER_SCOPES
 from fastembed_layer.named import serialize
 from fastembed_layer.tables.row_rates import rows_to_config
 
@@ -35,8 +38,8 @@ class Embedding(TableLayer):
         First values of the table. An initializer of Keras gives the values that it gives there.
     embeddings_regularizer : str, dict, Regularizer or keras.regularizers.Regularizer, optional
         L2 over the whole table, as in Keras. `SGD` without momentum and clipping makes it a decay; other optimizers
-        have to pass over the table in every step, and a warning says so. ``activity_regularizer`` penalises the rows
-        of a batch.
+        have to pass over the table in every step, and a warning says so. With ``regularizer_scope="batch"`` a penalty
+        of any kind on the rows of the batch, each counted once.
     embeddings_constraint : str, dict, Constraint or keras.constraints.Constraint, optional
         Applied after each update: to the touched rows where it is row-local, else to the table.
     mask_zero : bool
@@ -49,7 +52,7 @@ class Embedding(TableLayer):
     update : {"exact", "lazy"}
         What becomes of rows that a batch does not hold. Exact: what Keras's dense update makes of them. Lazy: they
         and their slots stay as they are.
-    out_of_range, padding_id, trainable_rows, row_rates, device
+    out_of_range, padding_id, trainable_rows, row_rates, regularizer_scope, device
         Those of `fastembed_layer.Embedding`.
     **keywords
         ``name``, ``dtype``, ``trainable``, ``activity_regularizer`` and the others of ``keras.layers.Layer``.
@@ -90,12 +93,14 @@ class Embedding(TableLayer):
         padding_id: int | None = None,
         trainable_rows: Any = None,
         row_rates: Any = None,
+        regularizer_scope: str = "table",
         device: str | None = "cpu:0",
         **keywords: Any,
     ):
         options = {key: keywords.pop(key) for key in ("combiner",) if key in keywords}
         keywords.pop("input_length", None)
-        self.embeddings_regularizer = read_regularizer(embeddings_regularizer)
+        self.regularizer_scope = check_choice(regularizer_scope, "regularizer_scope", REGULARIZER_SCOPES)
+        self.embeddings_regularizer = read_regularizer(embeddings_regularizer, regularizer_scope)
         super().__init__(optimizer, update, **keywords)
         self._initializer = read_initializer(embeddings_initializer)
         options |= {"out_of_range": out_of_range, "padding_id": padding_id, "device": device}
@@ -118,8 +123,9 @@ class Embedding(TableLayer):
     def build(self, input_shape: Any = None) -> None:
         """Make the table; `input_shape` plays no part in it."""
         super().build(input_shape)
-        if self.embeddings_regularizer is not None and self._anchor.regularizer is None:
-            penalty = PenaltyWay(self.native, self.embeddings_regularizer)
+        regularizer = self.embeddings_regularizer if self.regularizer_scope == "table" else None
+        if regularizer is not None and self._anchor.regularizer is None:
+            penalty = PenaltyWay(self.native, regularizer)
             self._anchor.regularizer = TablePenalty(self._trainer, penalty)
 
     @property
@@ -153,6 +159,13 @@ class Embedding(TableLayer):
         """
         return framework().map_flat(lambda ids: self._look_up([ids]), inputs)
 
+    def _look_up(self, inputs: Sequence[Tensor]) -> Tensor:
+        if self.embeddings_regularizer is not None and self.regularizer_scope == "batch":
+            way = RowsPenaltyWay(self.native, self.embeddings_regularizer, self._way)
+            ids = keras.ops.convert_to_tensor(inputs[0])
+            self.add_loss(framework().look_up(self._trainer, way, self._anchor, [ids], next(self._calls)))
+        return super()._look_up(inputs)
+
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Tensor | None:
         """Return where ids are not 0 with ``mask_zero``, else None."""
         return keras.ops.not_equal(inputs, 0) if self.mask_zero else None
@@ -182,5 +195,6 @@ class Embedding(TableLayer):
             "padding_id": (native.padding_id, None),
             "trainable_rows": (rows_to_config(native.trainable_rows), None),
             "row_rates": (rows_to_config(native.row_rates), None),
+            "regularizer_scope": (self.regularizer_scope, "table"),
         }
         return config | {key: value for key, (value, default) in own.items() if value != default}

@@ -10,12 +10,13 @@ import numpy as np
 
 from fastembed_layer.keras.frameworks import framework
 from fastembed_layer.keras.row_trainer import RowTrainer
-from fastembed_layer.keras.ways import Gradients
+from fastembed_layer.keras.ways import Gradients, RowsWay
 from fastembed_layer.layers.embedding import Embedding
-from fastembed_layer.layers.penalties import penalise_table
+from fastembed_layer.layers.penalties import penalise_rows, penalise_table
 from fastembed_layer.regularizers import Regularizer
 from fastembed_layer.tables.parameter import Parameter
 from fastembed_layer.tables.penalised_gradient import PenalisedGradient
+from fastembed_layer.tables.row_gradient import RowGradient
 from fastembed_layer.tables.table import Table
 
 Array = np.ndarray[Any, Any]
@@ -63,6 +64,37 @@ class PenaltyWay:
         proportion, table = self.regularizer.proportion, self.layer.embeddings
         assert proportion is not None
         return [(PenalisedGradient(table, proportion * float(d_output), None, self.layer.name), table)], []
+
+
+class RowsPenaltyWay(PenaltyWay):
+    """The penalty of the rows that some ids select, each counted once.
+
+    Parameters
+    ----------
+    layer : Embedding
+        With the table.
+    regularizer : Regularizer
+        Of any kind.
+    rows_way : RowsWay
+        Knows which ids are rows.
+    """
+
+    def __init__(self, layer: Embedding, regularizer: Regularizer, rows_way: RowsWay):
+        super().__init__(layer, regularizer)
+        self._rows_way = rows_way
+
+    def look_up(self, *inputs: Array) -> list[Array]:
+        """Return the penalty."""
+        touched = self._rows_way.find_rows(inputs[0])
+        return [penalise_rows(self.layer.embeddings, touched, self.regularizer)[0]]
+
+    def pull_back(self, d_output: Array, *arrays: Array) -> tuple[Gradients, list[Array]]:
+        """Return its gradient, one vector for each row."""
+        touched = self._rows_way.find_rows(arrays[0])
+        _, pullback = penalise_rows(self.layer.embeddings, touched, self.regularizer)
+        [(_, gradient)] = pullback(np.asarray(d_output)).parameters
+        assert isinstance(gradient, RowGradient)
+        return [(gradient, self.layer.embeddings)], []
 
 
 class TablePenalty(keras.regularizers.Regularizer):

@@ -41,6 +41,8 @@ class TableLayer(keras.layers.Layer):
 
     built: bool
 
+    _way: Any
+
     def __init__(self, optimizer: Any = None, update: str = "exact", **keywords: Any):
         keywords.setdefault("autocast", False)
         super().__init__(**keywords)
@@ -195,21 +197,21 @@ def read_optimizer(identifier: Any, update: str) -> Optimizer | None:
     return optimizers.get(identifier)
 
 
-def read_regularizer(identifier: Any) -> Regularizer | None:
+def read_regularizer(identifier: Any, scope: str) -> Regularizer | None:
     """Return a regularizer of ours for a name, a config, or one of either library.
 
     Raises
     ------
     ValueError
-        If it is another one than L2.
+        If it is another one than L2, over the table.
     """
     if isinstance(identifier, keras.regularizers.Regularizer):
         identifier = keras.regularizers.serialize(identifier)
     regularizer = regularizers.get(identifier)
-    if regularizer is not None and regularizer.proportion is None:
+    if regularizer is not None and regularizer.proportion is None and scope == "table":
         raise ValueError(
             "`embeddings_regularizer` must be None or L2: others cost several passes over the table in every step. "
-            f"Received: {identifier!r}. `activity_regularizer` penalises the rows of the batch."
+            f"Received: {identifier!r}. regularizer_scope='batch' penalises the rows of the batch."
         )
     return regularizer
 

@@ -124,6 +124,12 @@ class RowsWay:
         table = self.table
         return [(RowGradient(rows, values, (table.input_dim, table.output_dim)), table)], []
 
+    def find_rows(self, ids: Array) -> Array:
+        """Return the rows that ids select and that are no padding."""
+        flat: Any = normalise_ids(ids, self.layer.name)
+        rows, zeroed = self._settle(flat.reshape(-1), ids.shape, self._silent_policy)
+        return rows if zeroed is None else rows[~zeroed]
+
     def _settle(self, ids: Array, shape: tuple[int, ...], policy: OutOfRangePolicy) -> Replaced:
         """Return ids that are all rows, and which are zeros; ids that are no rows have not passed the lookup."""
         looked_up = set_padding_apart(ids, self.layer.padding_id)

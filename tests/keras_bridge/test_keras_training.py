@@ -88,6 +88,20 @@ def test_an_l2_penalty_on_the_table_is_that_of_keras(rule: str) -> None:
         assert_same_training((RULES | OPTIONS)[rule], embeddings_regularizer=regularizer)
 
 
+@pytest.mark.parametrize("kind", [keras.regularizers.L2, keras.regularizers.L1], ids=["L2", "L1"])
+def test_a_penalty_on_the_rows_of_a_batch_counts_each_of_them_once(kind: Any) -> None:
+    ids, targets = make_data(1)
+    options = {"embeddings_regularizer": kind(0.01), "regularizer_scope": "batch"}
+    plain, penalised = our_model(optimizers.SGD(0.5)), our_model(optimizers.SGD(0.5), **options)
+    losses = [model.train_on_batch(ids, targets) for model in (plain, penalised)]
+    touched, rows = np.unique(ids), first_table()
+    assert losses[1] - losses[0] == pytest.approx(float(np.array(kind(0.01)(rows[touched]))), rel=1e-3)
+    moved = table_of(plain) - table_of(penalised)
+    expected = np.zeros_like(rows)
+    expected[touched] = 0.005 * (2 * rows[touched] if kind is keras.regularizers.L2 else np.sign(rows[touched]))
+    np.testing.assert_allclose(moved, expected, rtol=0, atol=1e-6)
+
+
 def test_a_penalty_counts_in_evaluate_and_goes_with_the_config() -> None:
     data = make_data(3)
     plain, penalised = our_model("sgd"), our_model("sgd", embeddings_regularizer=keras.regularizers.L2(0.01))
