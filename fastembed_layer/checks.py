@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import warnings
 from typing import Any
@@ -100,3 +101,13 @@ def warn_caller(text: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastembed_layer":
         level, frame = level + 1, frame.f_back
     warnings.warn(text, category, stacklevel=level)
+
+
+def is_older(version: str, oldest: tuple[int, int]) -> bool:
+    """Tell whether a version is older than another; one that begins with no two numbers is not.
+
+    >>> is_older("2.13.0+cpu", (2, 6)), is_older("2.5.1", (2, 6)), is_older("unknown", (2, 6))
+    (False, True, False)
+    """
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) < oldest

@@ -90,7 +90,7 @@ def note_scale(
 
 
 def _poison(trainer: RowTrainer, received: Any) -> list[Any]:
-    return [np.float32(received) if trainer.is_finite(received) else np.float32(np.nan)]
+    return [np.float64(received) if trainer.is_finite(received) else np.float64(np.nan)]
 
 
 def _scale_of(optimizer: Any) -> Any:
@@ -128,7 +128,7 @@ def _clip_together(
 def _norm(anchor: Any, received: Tensor) -> Tensor:
     trainer = trainer_of(anchor)
     assert trainer is not None
-    return _call_for_number(lambda given: [np.float32(trainer.norm(given))], [received])
+    return _call_for_number(lambda given: [np.float32(trainer.norm(given))], [received], np.float32)
 
 
 def _step(optimizer: Any, follower: Follower, pair: tuple[Any, Tensor], factor: Any) -> Tensor:
@@ -139,12 +139,12 @@ def _step(optimizer: Any, follower: Follower, pair: tuple[Any, Tensor], factor: 
 
     def step(received: Any, iterations: Any, rate: Any, factor: Any) -> list[Any]:
         trainer.step(follower, received, (int(iterations), float(rate), float(factor)))
-        return [np.float32(0)]
+        return [np.float64(0)]
 
     as_float = partial(keras.ops.cast, dtype="float32")
     numbers = [keras.ops.convert_to_tensor(optimizer.iterations), *map(as_float, (optimizer.learning_rate, factor))]
     return _call_for_number(step, [received, *numbers])
 
 
-def _call_for_number(function: Callable[..., list[Any]], tensors: list[Tensor]) -> Tensor:
-    return framework().set_shape(framework().call(function, tensors, [np.float32])[0], ())
+def _call_for_number(function: Callable[..., list[Any]], tensors: list[Tensor], dtype: Any = np.float64) -> Tensor:
+    return framework().set_shape(framework().call(function, tensors, [dtype])[0], ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from fastembed_layer.checks import is_older
 
 OLDEST = (3, 10)
 BACKENDS = ("tensorflow", "torch")
@@ -22,17 +22,11 @@ def check_keras() -> None:
         import keras
     except ImportError as error:
         raise ImportError(f"fastembed_layer.keras needs Keras {oldest} or newer: {INSTALL}.") from error
-    if read_version(str(keras.__version__)) < OLDEST:
+    if is_older(str(keras.__version__), OLDEST):
         raise ImportError(
             f"fastembed_layer.keras needs Keras {oldest} or newer: {INSTALL}. Received: {keras.__version__}."
         )
     check_backend(keras.config.backend())
-
-
-def read_version(text: str) -> tuple[int, ...]:
-    """Return the first two numbers of a version such as ``"3.15.1"``; of what is none, the oldest that will do."""
-    found = re.match(r"(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2])) if found else OLDEST
 
 
 def check_backend(name: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import deque
 from collections.abc import Mapping, MutableMapping
-from itertools import count
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,8 @@ from fastembed_layer.tables.row_gradient import RowGradient
 
 Array = np.ndarray[Any, Any]
 
-MOST_WAITING = 4096  # sums of so many tokens are exact in float32
+MOST_WAITING = 4096
+TOKEN_BITS = 40  # sums of so many tokens are exact in float64, and no two runs of them have the same
 
 
 class Arrival(NamedTuple):
@@ -44,8 +45,9 @@ class RowTrainer:
     """Keeps the gradients of a layer until an optimizer makes a step with its anchor.
 
     The anchor is a weight of one number, through which Keras knows of the layer. The way back of each lookup adds a
-    token to its gradient, so an optimizer that is handed the sum says which gradients its step is about: the last
-    ones, whose tokens have that sum. Others belong to steps that never came, and are dropped.
+    token, a large random number, to its gradient. So an optimizer that is handed the sum says which gradients its step
+    is about: those that arrived one after the other and whose tokens have that sum. Earlier ones belong to steps that
+    never came, and are dropped; later ones wait for theirs.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ class RowTrainer:
     def __init__(self, way: Way, name: str, update: str, given: Any = None):
         self.way, self.name, self.update, self.given = way, name, update, given
         self._waiting: deque[Arrival] = deque(maxlen=MOST_WAITING)
-        self._tokens, self._lock = count(), threading.Lock()
+        self._random, self._lock = random.Random(), threading.Lock()
         self._followers: WeakKeyDictionary[Any, Follower] = WeakKeyDictionary()
         self._latest: Follower | None = None
         self._loaded: dict[str, Array] = {}
@@ -81,9 +83,9 @@ class RowTrainer:
         """Keep the gradient of one lookup; return its token and the gradients of inputs that have one."""
         gradients, others = way.pull_back(d_output, *arrays)
         with self._lock:
-            token = next(self._tokens) % MOST_WAITING + 1
+            token = 1 + self._random.getrandbits(TOKEN_BITS)
             self._waiting.append(Arrival(token, number, gradients))
-        return [np.float32(token), *others]  # type: ignore[list-item]
+        return [np.float64(token), *others]  # type: ignore[list-item]
 
     def follow(self, optimizer: Any, anchor: Any) -> Follower:
         """Return what trains the tables when an optimizer of Keras makes a step.
@@ -119,14 +121,15 @@ class RowTrainer:
         numbers : tuple of (int, float, float)
             Finished steps, the learning rate, and what the gradients are multiplied with.
         """
-        pairs = self._pairs(received)
+        pairs, last = self._pairs(received), self._find(received)[-1]
         if self._loaded:
             follower.resume(self._loaded, int(numbers[0]))
             self._loaded = {}
         follower.step(pairs, numbers)
         self._latest = follower
         with self._lock:
-            self._waiting.clear()
+            while self._waiting and self._waiting.popleft() is not last:
+                pass
 
     def save_state(self, store: MutableMapping[str, Any]) -> None:
         """Write slots and counters into a store; without a step so far, what was loaded."""
@@ -145,16 +148,26 @@ class RowTrainer:
         return [pair for arrival in arrivals for pair in arrival.gradients]
 
     def _find(self, received: Array) -> list[Arrival]:
-        """Return the latest arrivals whose tokens have the sum that an optimizer was handed."""
+        """Return the arrivals, one after the other, whose tokens have the sum that an optimizer was handed."""
         with self._lock:
             waiting = list(self._waiting)
-        total = 0
-        for place in range(len(waiting) - 1, -1, -1):
-            total += waiting[place].token
-            if total == received:
-                return waiting[place:]
+        for stop in range(len(waiting), 0, -1):
+            start = _find_start(waiting, stop, float(received))
+            if start is not None:
+                return waiting[start:stop]
         raise RuntimeError(
-            f"The gradient of the anchor of the layer {self.name!r} must reach the optimizer as it left the tape: it "
-            f"names the gradients of a step. Received: {float(received)}. Clip and accumulate by the arguments of the "
-            "optimizer (`clipnorm`, `gradient_accumulation_steps`), or pass the gradients of this layer on unchanged."
+            f"The gradient of the anchor of the layer {self.name!r} must reach the optimizer as it left the tape, and "
+            f"once: it names the gradients of a step. Received: {float(received)}. Clip and accumulate by the "
+            "arguments of the optimizer (`clipnorm`, `gradient_accumulation_steps`), or pass the gradients of this "
+            "layer on unchanged."
         )
+
+
+def _find_start(waiting: list[Arrival], stop: int, received: float) -> int | None:
+    """Return where arrivals up to `stop` begin whose tokens have a sum; None if no sum is that."""
+    total = 0
+    for start in range(stop - 1, -1, -1):
+        total += waiting[start].token
+        if total >= received:
+            return start if total == received else None
+    return None

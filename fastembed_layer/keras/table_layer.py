@@ -62,7 +62,7 @@ class TableLayer(keras.layers.Layer):
         if self.built:
             return
         self._anchor = self.add_weight(
-            shape=(), initializer="zeros", dtype="float32", name="embeddings_anchor", autocast=False
+            shape=(), initializer="zeros", dtype="float64", name="embeddings_anchor", autocast=False
         )
         self._anchor.overwrite_with_gradient = True
         make_anchor(self._anchor, self._trainer)

@@ -34,7 +34,7 @@ class TableVariable(keras.Variable):
     @property
     def value(self) -> Any:
         """The values as a tensor, rows up to date; TensorFlow copies them."""
-        return framework().read_table(self._table.value)
+        return framework().read_table(self._table)
 
     def numpy(self) -> Array:
         """Return a copy of the values."""

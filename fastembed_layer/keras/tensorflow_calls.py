@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fastembed_layer.keras.row_trainer import RowTrainer
 from fastembed_layer.keras.ways import Way
+from fastembed_layer.tables.parameter import Parameter
 
 Array = np.ndarray[Any, Any]
 Tensor = Any
@@ -32,7 +33,7 @@ def look_up(trainer: RowTrainer, way: Way, anchor: Any, inputs: Sequence[Tensor]
         def pull_back(d_output: Tensor) -> list[Tensor | None]:
             tensors = [tf.convert_to_tensor(d_output), *inputs, *kept]
             floats = [place for place, each in enumerate(inputs) if place in way.weight_places]
-            types = [np.float32, *[way.dtype for _ in floats]]
+            types = [np.float64, *[way.dtype for _ in floats]]
             token, *d_floats = call(partial(trainer.receive, way, number), tensors, types)
             found = dict(zip(floats, d_floats, strict=True))
             return [token, *[_like(found.get(place), each) for place, each in enumerate(inputs)]]
@@ -77,11 +78,11 @@ def scale(gradient: Tensor, factor: Tensor) -> Tensor:
     return tf.math.scalar_mul(tf.cast(factor, gradient.dtype), gradient)
 
 
-def read_table(array: Array) -> Tensor:
-    """Return the values of a table as a tensor, copied."""
+def read_table(table: Parameter) -> Tensor:
+    """Return the values of a table as a tensor, copied; in a graph, those of the time when it runs."""
     if tf.executing_eagerly():
-        return tf.convert_to_tensor(array)
-    return tf.numpy_function(lambda: array.copy(), [], tf.as_dtype(array.dtype))
+        return tf.convert_to_tensor(table.value)
+    return set_shape(tf.numpy_function(table.numpy, [], tf.as_dtype(table.dtype)), table.shape)
 
 
 def _like(gradient: Tensor | None, tensor: Tensor) -> Tensor | None:

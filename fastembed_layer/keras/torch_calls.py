@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from fastembed_layer.keras.row_trainer import RowTrainer
 from fastembed_layer.keras.ways import Way
+from fastembed_layer.tables.parameter import Parameter
 
 Array = np.ndarray[Any, Any]
 Tensor = Any
@@ -37,7 +38,7 @@ class Lookup(torch.autograd.Function):
         token, *d_floats = ctx.trainer.receive(way, ctx.number, *arrays, *ctx.kept)
         found = dict(zip([place for place in range(len(inputs)) if place in way.weight_places], d_floats, strict=True))
         return (
-            torch.tensor(float(token)),
+            torch.tensor(float(token), dtype=torch.float64),
             None,
             None,
             None,
@@ -90,9 +91,9 @@ def scale(gradient: Tensor, factor: Tensor) -> Tensor:
     return gradient * factor
 
 
-def read_table(array: Array) -> Tensor:
+def read_table(table: Parameter) -> Tensor:
     """Return the values of a table as a parameter on the same memory."""
-    return torch.nn.Parameter(torch.from_numpy(array), requires_grad=False)
+    return torch.nn.Parameter(torch.from_numpy(table.value), requires_grad=False)
 
 
 def _like(gradient: Array | None, tensor: Tensor) -> Tensor | None:

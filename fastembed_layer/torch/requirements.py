@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from fastembed_layer.checks import is_older
 
 OLDEST = (2, 6)
 INSTALL = 'pip install "fastembed_layer[torch]"'
@@ -21,13 +21,7 @@ def check_torch() -> None:
         import torch
     except ImportError as error:
         raise ImportError(f"fastembed_layer.torch needs PyTorch {oldest} or newer: {INSTALL}.") from error
-    if read_version(str(torch.__version__)) < OLDEST:
+    if is_older(str(torch.__version__), OLDEST):
         raise ImportError(
             f"fastembed_layer.torch needs PyTorch {oldest} or newer: {INSTALL}. Received: {torch.__version__}."
         )
-
-
-def read_version(text: str) -> tuple[int, ...]:
-    """Return the first two numbers of a version such as ``"2.13.0+cpu"``; of what is none, the oldest that will do."""
-    found = re.match(r"(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2])) if found else OLDEST
