@@ -60,8 +60,7 @@ class Transfer(Operations):
 
         def run() -> Array:
             there = {name: own if thing is written else take(thing, self.home) for name, thing in given.items()}
-            result: Array = getattr(self._backend, operation)(table, **there)
-            return result
+            return getattr(self._backend, operation)(table, **there)
 
         result = retry_with_free_blocks(self.home, run)
         if written is None or own is None or own is written:

@@ -338,13 +338,20 @@ def test_penalties_hold_in_a_cache(name: str, scope: str, n_rows: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "lazy adam", "row-wise"])
-def test_a_dense_gradient_passes_through_the_cache_block_by_block(gpu: FakeDevice, name: str) -> None:
+def test_a_dense_gradient_passes_through_the_cache_block_by_block(
+    gpu: FakeDevice, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[int, ...]] = []
+    take = gpu.from_cpu
+    monkeypatch.setattr(gpu, "from_cpu", lambda array, number=0: (taken.append(array.shape), take(array, number))[1])
     pair, both, random = make_pair(1), (OPTIMIZERS[name](), OPTIMIZERS[name]()), np.random.default_rng(1)
     for step in range(6):
         batch, dense = draw_batch(random), random.normal(size=(ROWS, COLUMNS)).astype("float32")
         for layer, optimizer in zip(pair, both, strict=True):
             if step % 2:
+                taken.clear()
                 optimizer.apply_gradients([(dense, layer.embeddings)])
+                assert layer.embeddings.cache is None or dense.shape not in taken
             else:
                 take_step(layer, optimizer, *batch)
     assert_same_state(pair, both)

@@ -44,5 +44,4 @@ class Directories(Hooks):
         IdsOutOfRangeError
             If an id is not a row of the table.
         """
-        locations: Array = self._arrange("find_locations", tags, stamps, ids, input_dim, tick)
-        return locations
+        return self._arrange("find_locations", tags, stamps, ids, input_dim, tick)

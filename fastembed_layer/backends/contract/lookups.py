@@ -163,8 +163,7 @@ class Lookups(Hooks):
         IdsOutOfRangeError
             If an id is not in its vocabulary; the position is that in the flat `ids`.
         """
-        rows: Array = self._arrange("offset_ids", ids, columns, row_offsets, input_dims)
-        return rows
+        return self._arrange("offset_ids", ids, columns, row_offsets, input_dims)
 
     def offset_bags(self, values: Array, offsets: Array, row_offsets: Array, input_dims: Array) -> tuple[Array, Array]:
         """Do for bags what `offset_ids` does for single ids, and put them into the order of the samples.
@@ -190,5 +189,4 @@ class Lookups(Hooks):
         IdsOutOfRangeError
             If an id is not in its vocabulary; the position is that in `values`.
         """
-        bags: tuple[Array, Array] = self._arrange("offset_bags", values, offsets, row_offsets, input_dims)
-        return bags
+        return self._arrange("offset_bags", values, offsets, row_offsets, input_dims)

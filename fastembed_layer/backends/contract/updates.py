@@ -24,8 +24,7 @@ class Updates(Hooks):
         IdsOutOfRangeError
             If an id is not a row.
         """
-        grouped: GroupedGradient = self._arrange("group_gradient", gradient)
-        return grouped
+        return self._arrange("group_gradient", gradient)
 
     def sum_duplicates(self, gradient: Gradient) -> tuple[Array, Array]:
         """Sum the gradient vectors of each id in the order of their positions.
@@ -42,8 +41,7 @@ class Updates(Hooks):
         IdsOutOfRangeError
             If an id is not a row.
         """
-        summed: tuple[Array, Array] = self._arrange("sum_duplicates", gradient)
-        return summed
+        return self._arrange("sum_duplicates", gradient)
 
     def update_rows(self, table: TableState, grouped: GroupedGradient, step: Step) -> None:
         """Apply one optimizer step to the rows of a gradient; table and slots change in place, other rows do not.
@@ -76,13 +74,11 @@ class Updates(Hooks):
 
         Nothing is written before it is called. A backend that cannot tell the two apart does all of it then.
         """
-        update: Callable[[], None] = self._write("prepare_update", table, grouped, step)
-        return update
+        return self._write("prepare_update", table, grouped, step)
 
     def prepare_dense_update(self, parameter: Weight, gradient: Array, step: Step) -> Callable[[], None]:
         """Return `update_dense` as a function that only writes, as `prepare_update` does."""
-        update: Callable[[], None] = self._write("prepare_dense_update", parameter, gradient, step)
-        return update
+        return self._write("prepare_dense_update", parameter, gradient, step)
 
     def finish_rows(self, table: TableState) -> None:
         """Bring every row of a table with ``table.idle`` up to date; table, slots and last steps change in place."""

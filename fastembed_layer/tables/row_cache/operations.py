@@ -101,8 +101,7 @@ class LocationOperations(Operations):
                 given["gradient"] = self._with_locations(given["gradient"])
             else:
                 given["ids"] = self._cache.admit(given["ids"], is_lookup=True)
-            result: Array = getattr(self._backend, operation)(self._cache.stand_in(table), **given)
-            return result
+            return getattr(self._backend, operation)(self._cache.stand_in(table), **given)
 
     def _arrange(self, operation: str, *given: Any) -> Any:
         return getattr(self._backend, operation)(*given)
